@@ -1,0 +1,202 @@
+"""A checkpoint ready to answer, and a batch of replies on their way.
+
+Ties tokenizer, prompt, automaton, network and sampler together: `Runner.prepare` encodes one request, `Runner.start`
+reads a batch of prompts, `Batch.step` adds one token to each reply. Knows no queue, no thread and no waiting caller.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ..automaton import compile_automaton
+from ..catspeak import MOODS, Language, canonical, parse, pattern
+from ..checkpoint import Checkpoint
+from ..errors import CheckpointUnsupported, WorkerFailed
+from ..prompt import open_prompt, reply_language
+from ..tokenizer import Tokenizer, load_tokenizer
+from .network import Cache, Network, load_network, pick_device
+from .request import Reply, Request, Sampling, Usage
+from .sampler import Draw, TokenMask, sample, uniforms
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An encoded request: prompt ids, the language that was settled, and how to draw."""
+
+    ids: list[int]
+    language: Language
+    sampling: Sampling
+
+
+@dataclass(slots=True)
+class Written:
+    """The tokens that a row has got so far, as columns of the automaton; `row` is its place in the batch's `start`."""
+
+    row: int
+    prepared: Prepared
+    columns: list[int] = field(default_factory=list)
+
+
+class Runner:
+    """One checkpoint on one device. Blocking, and for one thread at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        """Load everything; raises one of the CheckpointError family, or NotEnoughMemory."""
+        self.checkpoint = checkpoint
+        self.device = pick_device(device)
+        self.tokenizer = load_tokenizer(checkpoint.folder)
+        self._prompt = open_prompt(checkpoint.manifest.prompt_format, self.tokenizer)
+        self._moods = dict(zip(self._prompt.mood_ids, MOODS, strict=False))
+        patterns = _patterns(self.tokenizer, checkpoint.manifest.languages, self._moods)
+        openings = dict.fromkeys(patterns, self._prompt.mood_ids)
+        self.automaton = compile_automaton(
+            patterns, _vocabulary(self.tokenizer, checkpoint), self.tokenizer.eos_id, openings=openings
+        )
+        self.mask = TokenMask(self.automaton, self.device)
+        self.token_ids = torch.from_numpy(self.automaton.token_ids).to(self.device)
+        self.network: Network = load_network(checkpoint, self.device, self.token_ids)
+        if int(self.token_ids.max()) >= self.tokenizer.size:
+            raise CheckpointUnsupported(f"{checkpoint.name}: reply ids go beyond the tokenizer's {self.tokenizer.size} pieces")
+
+    @property
+    def has_moods(self) -> bool:
+        """Whether replies open with an unspoken mood."""
+        return bool(self._moods)
+
+    def prepare(self, request: Request) -> Prepared:
+        """Encode one request; raises RequestInvalid for one that cannot be."""
+        language = reply_language(request.turns, request.language)
+        if language not in self.automaton.starts:
+            language = next(iter(self.checkpoint.manifest.languages))
+        budget = self._budget(request.sampling)
+        ids = self._prompt.encode(request.turns, language, self.network.positions - budget)
+        return Prepared(ids, language, request.sampling)
+
+    def _budget(self, sampling: Sampling) -> int:
+        return max(sampling.max_new_tokens, self.automaton.longest_shortest)
+
+    def start(self, prepared: Sequence[Prepared]) -> "Batch":
+        """Read the prompts of a batch and stand ready to draw each row's first token."""
+        width = max(len(item.ids) for item in prepared)
+        ids = torch.tensor([[0] * (width - len(item.ids)) + item.ids for item in prepared], device=self.device)
+        lengths = torch.tensor([len(item.ids) for item in prepared], device=self.device)
+        mask = torch.arange(width, device=self.device) >= width - lengths[:, None]
+        budgets = [self._budget(item.sampling) for item in prepared]
+        logits, cache = self.network.prefill(ids, mask, max(budgets))
+        return Batch(self, prepared, budgets, logits, cache)
+
+    def read(self, written: Written, *, queue_ms: float, total_ms: float) -> Reply:
+        """A finished row as a reply. The grammar makes it valid; should it not be, that is a defect and raises WorkerFailed."""
+        tokens = [int(self.automaton.token_ids[column]) for column in written.columns]
+        mood = self._moods.get(tokens[0])
+        text = self.tokenizer.decode(tokens[1 if mood else 0 : -1]).strip()
+        if self.tokenizer.normalises and written.prepared.language == "ja":
+            text = canonical(text)
+        try:
+            said = parse(text, written.prepared.language)
+        except ValueError as error:
+            raise WorkerFailed(f"the grammar let through {text!r}") from error
+        usage = Usage(len(written.prepared.ids), len(tokens), queue_ms, total_ms)
+        return Reply(said.text, said.cries, said.action, said.language, mood, usage)
+
+
+class Batch:
+    """Replies that are written side by side. Rows leave when they are finished or dropped."""
+
+    def __init__(
+        self, runner: Runner, prepared: Sequence[Prepared], budgets: list[int], logits: torch.Tensor, cache: Cache
+    ) -> None:
+        device = runner.device
+        self._runner = runner
+        self.rows = [Written(row, item) for row, item in enumerate(prepared)]
+        self._logits: torch.Tensor | None = logits
+        self._cache = cache
+        self._last = torch.zeros(len(prepared), dtype=torch.long, device=device)
+        self._states = torch.tensor([runner.automaton.starts[item.language] for item in prepared], device=device)
+        self._budgets = torch.tensor(budgets, device=device)
+        self._seeds = np.array([_seed(item.sampling) for item in prepared], dtype=np.uint64)
+        self._draw = _draw([item.sampling for item in prepared], device)
+        self._steps = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @torch.inference_mode()
+    def step(self) -> list[Written]:
+        """Draw one token for every row; returns the rows that are finished, which leave the batch."""
+        runner = self._runner
+        logits = runner.network.decode(self._last, self._cache) if self._logits is None else self._logits
+        self._logits = None
+        if not torch.isfinite(logits).all():
+            raise FloatingPointError(f"{runner.checkpoint.name} computed NaN or infinite logits")
+        allowed = runner.mask.allowed(self._states, self._budgets)
+        uniform = torch.from_numpy(uniforms(self._seeds, self._steps)).to(logits.device)
+        columns = sample(logits, allowed, self._drawing(), uniform)
+        self._states = runner.mask.next_state[self._states, columns].long()
+        self._budgets = self._budgets - 1
+        self._last = runner.token_ids[columns]
+        self._steps += 1
+        for written, column in zip(self.rows, columns.tolist(), strict=True):
+            written.columns.append(column)
+        return self._leave((self._states == runner.automaton.end).tolist())
+
+    def _drawing(self) -> Draw:
+        # The mood is a decision, not a style: it is always the most likely one. Variety belongs to the words.
+        if self._steps == 0 and self._runner.has_moods:
+            return Draw(self._draw.temperature, self._draw.top_k, self._draw.top_p, torch.ones_like(self._draw.greedy))
+        return self._draw
+
+    def drop(self, leaving: Sequence[bool]) -> None:
+        """Take rows out before they are finished; `leaving` has one entry for each of `rows`."""
+        self._leave(leaving)
+
+    def _leave(self, leaving: Sequence[bool]) -> list[Written]:
+        if not any(leaving):
+            return []
+        left = [written for written, leaves in zip(self.rows, leaving, strict=True) if leaves]
+        kept = [row for row, leaves in enumerate(leaving) if not leaves]
+        self.rows = [self.rows[row] for row in kept]
+        if kept:
+            rows = torch.tensor(kept, device=self._last.device)
+            self._last, self._states, self._budgets = self._last[rows], self._states[rows], self._budgets[rows]
+            self._seeds = self._seeds[kept]
+            self._draw.keep(rows)
+            if self._logits is not None:
+                self._logits = self._logits[rows]
+            self._cache.keep(rows)
+        return left
+
+
+def _seed(sampling: Sampling) -> int:
+    return random.getrandbits(64) if sampling.seed is None else sampling.seed % (1 << 64)
+
+
+def _draw(samplings: Sequence[Sampling], device: torch.device) -> Draw:
+    return Draw(
+        temperature=torch.tensor([max(s.temperature, 1e-3) for s in samplings], device=device),
+        top_k=torch.tensor([s.top_k for s in samplings], device=device),
+        top_p=torch.tensor([s.top_p for s in samplings], device=device),
+        greedy=torch.tensor([s.temperature == 0 for s in samplings], device=device),
+    )
+
+
+def _patterns(tokenizer: Tokenizer, languages: Sequence[Language], moods: Mapping[int, str]) -> dict[str, str]:
+    # Tokenizers made for running text may write a space before the first word; ours does not.
+    lead = "" if moods else " ?"
+    return {language: lead + "(?:" + pattern(language, tokenizer_spelling=tokenizer.normalises) + ")" for language in languages}
+
+
+def _vocabulary(tokenizer: Tokenizer, checkpoint: Checkpoint) -> dict[int, bytes]:
+    written = tokenizer.reply_bytes()
+    allowed = checkpoint.manifest.reply_token_ids
+    if allowed is None:
+        return written
+    unknown = [token for token in allowed if token not in written]
+    if unknown:
+        raise CheckpointUnsupported(
+            f"{checkpoint.name}: the reply vocabulary names ids that the tokenizer cannot write: {unknown[:5]}"
+        )
+    return {token: written[token] for token in allowed}
