@@ -1,0 +1,1 @@
+"""Makes checkpoints for `model`: corpus, tokenizer, training, evaluation, export. Never imports `bot`."""

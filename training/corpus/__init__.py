@@ -1,0 +1,11 @@
+"""The corpus: hand-written text in this folder, and the code that reads and builds from it.
+
+Layout, one item a line, "# " comments, "## kind" section headers:
+
+    <ja|en>/utterances/<mood>.txt    what people say, by the mood that it puts the cat in
+    <ja|en>/replies/<mood>.txt       what the cat answers in that mood, canonical cat speak
+    <ja|en>/dialogues/*.txt          blocks of "human: ..." and "cat: <mood>" lines, an empty line between blocks
+
+`reader` reads the files, `check` judges them, `builder` makes the stream of training examples, `augment` its noise.
+All of it was written for this project. Message content from Discord is never training data.
+"""

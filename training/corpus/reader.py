@@ -1,0 +1,87 @@
+"""Reads corpus files into plain records. Judges nothing: `check` does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.catspeak import LANGUAGES, MOODS, Language
+
+CORPUS = Path(__file__).parent
+EVALUATION = CORPUS.parent / "evaluation"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One utterance or reply, and where it stands. `kind` is the section it is under, or ""."""
+
+    text: str
+    mood: str
+    language: Language
+    kind: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """User texts and the mood of the cat's answer to each, equally long."""
+
+    texts: tuple[str, ...]
+    moods: tuple[str, ...]
+    language: Language
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Everything that the builder works with."""
+
+    utterances: list[Line] = field(default_factory=list)
+    replies: list[Line] = field(default_factory=list)
+    dialogues: list[Dialogue] = field(default_factory=list)
+
+
+def read_corpus(folder: Path = CORPUS) -> Corpus:
+    """All of the corpus; raises ValueError with file and line for a dialogue that cannot be read."""
+    corpus = Corpus()
+    for language in LANGUAGES:
+        corpus.utterances.extend(read_lines(folder / language / "utterances", language))
+        corpus.replies.extend(read_lines(folder / language / "replies", language))
+        for path in sorted((folder / language / "dialogues").glob("*.txt")):
+            corpus.dialogues.extend(_read_dialogues(path, language))
+    return corpus
+
+
+def read_lines(folder: Path, language: Language) -> Iterator[Line]:
+    """The lines of `<folder>/<mood>.txt`, mood by mood."""
+    for mood in MOODS:
+        path = folder / f"{mood}.txt"
+        kind = ""
+        for number, raw in enumerate(path.read_text("utf-8").splitlines() if path.is_file() else (), 1):
+            text = raw.strip()
+            if text.startswith("## "):
+                kind = text[3:].split()[0]
+            elif text and not text.startswith("# "):
+                yield Line(text, mood, language, kind, f"{language}/{folder.name}/{mood}.txt:{number}")
+
+
+def _read_dialogues(path: Path, language: Language) -> Iterator[Dialogue]:
+    number = 1
+    for block in path.read_text("utf-8").split("\n\n"):
+        lines = [line.strip() for line in block.splitlines() if line.strip() and not line.startswith("#")]
+        if lines:
+            yield _read_dialogue(lines, language, f"{language}/dialogues/{path.name}:{number}")
+        number += block.count("\n") + 2
+
+
+def _read_dialogue(lines: list[str], language: Language, where: str) -> Dialogue:
+    people, cats = lines[::2], lines[1::2]
+    if (
+        len(people) != len(cats)
+        or any(not line.startswith("human:") for line in people)
+        or any(not line.startswith("cat:") for line in cats)
+    ):
+        raise ValueError(f"{where}: a dialogue is pairs of 'human: ...' and 'cat: <mood>' lines")
+    moods = tuple(line.removeprefix("cat:").strip() for line in cats)
+    if unknown := set(moods) - set(MOODS):
+        raise ValueError(f"{where}: unknown mood {sorted(unknown)}; the moods are {', '.join(MOODS)}")
+    return Dialogue(tuple(line.removeprefix("human:").strip() for line in people), moods, language, where)
