@@ -75,8 +75,8 @@ def chat(
 
     async def work() -> None:
         async with open_cat(settings) as cat:
+            sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
             if jsonl:
-                sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
                 await chat_jsonl(settings, cat, sys.stdin, sys.stdout, concurrency=concurrency)
             else:
                 await talk(settings, cat, read=read_from_terminal, write=print)

@@ -23,7 +23,7 @@ from model.service import CatModel
 from .errors import report, shrug
 from .i18n import CatTranslator, language_of
 from .replies import Replier
-from .settings import Settings
+from .settings import DISCORD_API_BASE, Settings
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ class CatBot(commands.AutoShardedBot):
     """The bot. `cat` is the loading of the model, which runs beside the login."""
 
     def __init__(self, settings: Settings, cat: "asyncio.Future[CatModel]") -> None:
-        discord.http.Route.BASE = settings.discord_api_base.rstrip("/")
+        if settings.discord_api_base != DISCORD_API_BASE:
+            discord.http.Route.BASE = settings.discord_api_base.rstrip("/")
         super().__init__(
             command_prefix=commands.when_mentioned,
             tree_cls=CatTree,
@@ -125,8 +126,11 @@ class CatBot(commands.AutoShardedBot):
 
     async def _commands_changed(self, guild: discord.Object | None) -> bool:
         """By the hash of what was sent last, and by the names that Discord has: it may have lost or reset them."""
-        path = self._hash_path(guild)
-        if not path.is_file() or path.read_text("ascii") != await self._commands_hash(guild):
+        try:
+            last = self._hash_path(guild).read_text("ascii")
+        except (OSError, ValueError):
+            return True
+        if last != await self._commands_hash(guild):
             return True
         there = {command.name for command in await self.tree.fetch_commands(guild=guild)}
         return there != {command.name for command in self.tree.get_commands(guild=guild)}

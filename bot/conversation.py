@@ -41,12 +41,15 @@ class Conversations:
         return [entry.turn for entry in said]
 
     def add(self, channel_id: int, author_id: int, now: float, *turns: Turn) -> None:
-        """Remember turns; the channel that was silent longest is forgotten when there are too many."""
+        """Remember turns; channels in which all is too old are forgotten, and the longest silent when there are too many."""
         said = self._channels.setdefault(channel_id, deque(maxlen=self._turns))
         said.extend(Said(turn, author_id, now) for turn in turns)
         self._channels.move_to_end(channel_id)
-        while len(self._channels) > self._limit:
+        while self._channels and (len(self._channels) > self._limit or self._is_stale(next(iter(self._channels.values())), now)):
             self._channels.popitem(last=False)
+
+    def _is_stale(self, said: deque[Said], now: float) -> bool:
+        return not said or said[-1].at < now - self._age
 
     def forget(self, channel_id: int) -> None:
         """Drop a channel's context."""

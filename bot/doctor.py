@@ -45,7 +45,7 @@ def application_id_of(token: str) -> int | None:
         text = base64.b64decode(first + "=" * (-len(first) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         return None
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= 20 else None
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
@@ -105,7 +105,7 @@ async def _discord(settings: Settings, token: str) -> AsyncIterator[Finding]:
 
 
 async def _get_application(settings: Settings, token: str) -> dict[str, Any]:
-    """The application object; raises PermissionError for a refused token."""
+    """The application object; raises PermissionError for a refused token, ValueError for an answer that is not Discord's."""
     address = settings.discord_api_base.rstrip("/") + "/oauth2/applications/@me"
     timeout = aiohttp.ClientTimeout(total=15)
     async with (
@@ -115,4 +115,7 @@ async def _get_application(settings: Settings, token: str) -> dict[str, Any]:
         if response.status in (401, 403):
             raise PermissionError
         response.raise_for_status()
-        return dict(await response.json())
+        found = await response.json()
+    if not (isinstance(found, dict) and {"id", "name"} <= found.keys()):
+        raise ValueError("what answered is not Discord")
+    return found

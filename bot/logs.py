@@ -14,7 +14,11 @@ class RedactToken(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record if it holds the token."""
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:  # a call with the wrong arguments: logging would print them, and must not raise from here
+            message = f"{record.msg} {record.args}"
+            record.msg, record.args = message, ()
         if self._token in message:
             record.msg, record.args = message.replace(self._token, "[token]"), ()
         if record.exc_info and not record.exc_text:

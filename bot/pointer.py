@@ -15,16 +15,17 @@ log = logging.getLogger(__name__)
 _FILE = "current.json"
 
 
-def resolve(name: str, checkpoints: Path) -> str:
+def resolve(name: str, checkpoints: Path) -> str | Path:
     """What an operator wrote as something that `CatModel` can open: "bundled", a name in the checkpoints folder, a folder
-    or a hub id. Raises CheckpointNotFound for a name that climbs out of its folder."""
+    or a hub id. What is local is a Path, which is never looked for on the hub. Raises CheckpointNotFound for a name that
+    climbs out of its folder."""
     name = name.strip()
     if name == "bundled":
-        return str(BUNDLED)
+        return BUNDLED
     if ".." in Path(name).parts:
         raise CheckpointNotFound(f"{name!r} has '..' in it; give a name in the checkpoints folder, a full path or a hub id")
     if "/" not in name.partition("@")[0]:
-        return str(checkpoints / name)
+        return checkpoints / name
     return name
 
 
@@ -53,7 +54,10 @@ def read_pointer(data: Path, configured: str) -> str:
     """The checkpoint to start with: the last reload's, unless the setting was changed since."""
     try:
         remembered = json.loads((data / _FILE).read_text("utf-8"))
-        return str(remembered["source"]) if remembered["configured"] == configured else configured
+        source, said = remembered["source"], remembered["configured"]
+        if not isinstance(source, str) or not source.strip():
+            raise ValueError("it names no checkpoint")
+        return source if said == configured else configured
     except FileNotFoundError:
         return configured
     except (OSError, ValueError, KeyError, TypeError) as error:

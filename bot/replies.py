@@ -133,8 +133,8 @@ async def typing_when_slow(channel: discord.abc.Messageable) -> AsyncIterator[No
 
     async def show() -> None:
         await asyncio.sleep(TYPING_AFTER)
-        # Typing is a courtesy: not being allowed to show it must not cost the reply.
-        with contextlib.suppress(discord.HTTPException):
+        # Typing is a courtesy: not being allowed to show it, or no answer to it, must not cost the reply.
+        with contextlib.suppress(Exception):
             async with channel.typing():
                 await asyncio.Event().wait()
 

@@ -20,6 +20,13 @@ def _blank_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _bare_token(value: Any) -> Any:
+    """A blank token is none; one that was pasted with something around it is refused, without a word of it."""
+    if isinstance(value, str) and any(char.isspace() or char in "\"'" for char in value.strip()):
+        raise ValueError("has spaces or quotes in it")
+    return _blank_is_none(value)
+
+
 def _ids(value: Any) -> Any:
     return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
 
@@ -34,7 +41,7 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    discord_token: Annotated[SecretStr | None, BeforeValidator(_blank_is_none)] = None
+    discord_token: Annotated[SecretStr | None, BeforeValidator(_bare_token)] = None
     discord_api_base: str = Field(default=DISCORD_API_BASE, pattern=r"^https?://\S+$")
     catbot_operator_ids: Annotated[list[Snowflake], NoDecode, BeforeValidator(_ids)] = []
     admin_guild_id: Annotated[Snowflake | None, BeforeValidator(_blank_is_none)] = None
@@ -90,18 +97,12 @@ def load_settings(env_file: str | Path | None = ".env", **overrides: Any) -> Set
     problems: list[str] = []
     try:
         given = {key: value for key, value in overrides.items() if value is not None}
-        settings = Settings(_env_file=env_file, **given)  # type: ignore[call-arg]  # an argument of pydantic-settings
+        return Settings(_env_file=env_file, **given)  # type: ignore[call-arg]  # an argument of pydantic-settings
     except ValidationError as error:
         for item in error.errors(include_input=False, include_url=False):
             name = str(item["loc"][0])
-            problems.append(f"  {name.upper()}: {item['msg']}; write {_HINTS.get(name, 'another value')}")
+            wrong = item["msg"].removeprefix("Value error, ")
+            problems.append(f"  {name.upper()}: {wrong}; write {_HINTS.get(name, 'another value')}")
     except (UnicodeDecodeError, OSError) as error:
         problems.append(f"  {env_file}: cannot be read as UTF-8 text ({type(error).__name__})")
-    else:
-        if settings.token and (
-            settings.token.lower().startswith("bot ") or any(char.isspace() or char in "\"'" for char in settings.token)
-        ):
-            problems.append(f"  DISCORD_TOKEN: has spaces or quotes in it; write {_HINTS['discord_token']}")
-    if problems:
-        raise SettingsError("these settings need attention:\n" + "\n".join(sorted(set(problems))))
-    return settings
+    raise SettingsError("these settings need attention:\n" + "\n".join(sorted(set(problems))))

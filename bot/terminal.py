@@ -52,15 +52,17 @@ async def chat_jsonl(settings: Settings, cat: CatModel, source: TextIO, sink: Te
 
     async def feed() -> None:
         number = 0
-        while line := await asyncio.to_thread(source.readline):
-            number += 1
-            if line.strip():
-                await pending.put(asyncio.create_task(session.answer(line, number)))
-        await pending.put(None)
+        try:
+            while line := await asyncio.to_thread(source.readline):
+                number += 1
+                if line.strip():
+                    await pending.put(asyncio.create_task(session.answer(line, number)))
+        finally:
+            await pending.put(None)
 
     feeding = asyncio.create_task(feed())
     while task := await pending.get():
-        print(json.dumps(await task, ensure_ascii=False), file=sink, flush=True)
+        print(_write_line(await task), file=sink, flush=True)
     await feeding
 
 
@@ -93,7 +95,7 @@ def _read_line(line: str) -> tuple[str, str, Any]:
     """Channel, text and language of one line; raises ValueError that says what is wrong with it."""
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
     if not isinstance(data, dict):
         raise ValueError("a line must be a JSON object with 'channel' and 'text'")
@@ -105,6 +107,16 @@ def _read_line(line: str) -> tuple[str, str, Any]:
     if language not in _LANGUAGES:
         raise ValueError(f"'language' must be one of {', '.join(_LANGUAGES)}")
     return str(channel), text, language
+
+
+def _write_line(answer: dict[str, Any]) -> str:
+    """An answer as one line of JSON. Half a surrogate pair, which no encoding can write, makes it all ASCII."""
+    line = json.dumps(answer, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(answer)
+    return line
 
 
 def _ready(cat: CatModel) -> Any:

@@ -17,6 +17,9 @@ from .errors import CheckpointUnsupported
 #: In `next_state`: the token cannot follow.
 DEAD = -1
 
+#: The byte that ends an expression while it is compiled; no reply contains it.
+_END = 0
+
 
 @dataclass(frozen=True, slots=True)
 class Automaton:
@@ -66,72 +69,136 @@ def compile_automaton(
 
 
 class _Builder:
-    """Collects the transitions of several expressions under one numbering; state 0 is the common end."""
+    """Collects the rows of several expressions under one numbering; state 0 is the common end."""
 
     def __init__(self, columns: Mapping[int, int], eos_id: int) -> None:
         self.columns = columns
         self.eos_id = eos_id
-        self.rows: list[dict[int, int]] = [{}]
+        self.rows = [self._empty_row()]
         self.starts: dict[str, int] = {}
 
+    def _empty_row(self) -> NDArray[np.int32]:
+        return np.full(len(self.columns), DEAD, dtype=np.int32)
+
     def add_expression(self, expression: str, tokens: Mapping[int, bytes]) -> int:
-        index, real = _index(expression, tokens, self.eos_id)
-        numbers: dict[int, int] = {}
-        finals = index.get_final_states()
-        transitions = index.get_transitions()
-        for state in {*transitions, *finals}:
-            numbers[state] = len(self.rows)
-            self.rows.append({})
-        for state, number in numbers.items():
-            row = self.rows[number]
-            for token, target in transitions.get(state, {}).items():
-                if token in real:
-                    row[self.columns[real[token]]] = numbers[target]
-            if state in finals:
-                row[self.columns[self.eos_id]] = 0
-        return numbers[index.get_initial_state()]
+        """Rows for every state that whole tokens reach; returns the number of the first."""
+        table, start = _minimal(*_byte_automaton(expression))
+        usable = _usable(table, tokens)
+        places = np.array([self.columns[token] for token in usable], dtype=np.int64)
+        spelled = _spelled([tokens[token] for token in usable])
+        numbers = {start: len(self.rows)}
+        self.rows.append(self._empty_row())
+        waiting = [start]
+        while waiting:
+            state = waiting.pop()
+            targets = _read(table, state, spelled)
+            for target in _members(targets, len(table)):
+                if target not in numbers:
+                    numbers[target] = len(self.rows)
+                    self.rows.append(self._empty_row())
+                    waiting.append(target)
+            number_of = np.full(len(table) + 1, DEAD, dtype=np.int32)  # the extra last entry is what DEAD (-1) points at
+            number_of[list(numbers)] = list(numbers.values())
+            self.rows[numbers[state]][places] = number_of[targets]
+            if table[state, _END] != DEAD:
+                self.rows[numbers[state]][self.columns[self.eos_id]] = 0
+        return numbers[start]
 
     def add_opening(self, first: int, tokens: Sequence[int]) -> int:
-        self.rows.append({self.columns[token]: first for token in tokens})
+        row = self._empty_row()
+        row[[self.columns[token] for token in tokens]] = first
+        self.rows.append(row)
         return len(self.rows) - 1
 
     def finish(self) -> Automaton:
-        table = np.full((len(self.rows), len(self.columns)), DEAD, dtype=np.int32)
-        for state, row in enumerate(self.rows):
-            table[state, list(row)] = list(row.values())
-        distance = _distance_to_end(table, len(self.rows))
+        table = np.stack(self.rows)
+        distance = _distance_to_end(table)
         for name, state in self.starts.items():
             if distance[state] > len(self.rows):
                 raise CheckpointUnsupported(f"the checkpoint's reply vocabulary cannot write any {name!r} reply")
-        table = np.where((table != DEAD) & (distance[table] <= len(self.rows)), table, DEAD)
+        dead = np.append(distance > len(self.rows), True)  # the extra last entry is what DEAD (-1) points at
+        table[dead[table]] = DEAD
         return _renumber(table, distance, self.starts, np.array(list(self.columns), dtype=np.int64))
 
 
-def _index(expression: str, tokens: Mapping[int, bytes], eos_id: int) -> tuple[Index, dict[int, int]]:
-    """outlines-core's index, and its token numbers mapped to ours.
+def _byte_automaton(expression: str) -> tuple[NDArray[np.int32], int]:
+    """[states, 256] int32 next states over bytes, and the first state. `_END` leads away from where a reply may end.
 
-    outlines-core refuses a vocabulary that can enter a state and not leave it. A reply vocabulary does that all the
-    time, so every single byte is added under a number of its own, and its transitions are dropped afterwards.
+    outlines-core forgets ways that go on from where a match could end: "ab|abc" loses "abc", and "a(bb)?" byte by byte
+    loses "abb" (seen with 0.2.14). So the expression is compiled with an end byte that nothing goes on from.
     """
-    entries: dict[bytes, list[int]] = {bytes([byte]): [byte] for byte in range(256)}
-    real = {}
-    for number, (token, written) in enumerate(tokens.items(), start=256):
-        if written:
-            entries.setdefault(written, []).append(number)
-            real[number] = token
-    return Index(expression, Vocabulary(256 + len(tokens), entries)), real
+    index = Index(f"(?:{expression})\\x{_END:02x}", Vocabulary(256, {bytes([byte]): [byte] for byte in range(256)}))
+    transitions = index.get_transitions()
+    numbers = {state: number for number, state in enumerate(transitions)}
+    table = np.full((len(numbers), 256), DEAD, dtype=np.int32)
+    for state, row in transitions.items():
+        for byte, target in row.items():
+            if byte < 256:
+                table[numbers[state], byte] = numbers[target]
+    return table, numbers[index.get_initial_state()]
 
 
-def _distance_to_end(table: NDArray[np.int32], far: int) -> NDArray[np.int32]:
-    """Fewest tokens from each state to state 0, by relaxation; states that never get there are beyond `far`."""
-    distance = np.full(len(table) + 1, far + 1, dtype=np.int32)  # the extra last entry is what DEAD (-1) points at
-    distance[0] = 0
+def _minimal(table: NDArray[np.int32], start: int) -> tuple[NDArray[np.int32], int]:
+    """The smallest automaton of the same language, by partition refinement (Moore 1956)."""
+    used = np.flatnonzero((table != DEAD).any(axis=0))
+    narrow = table[:, used]
+    classes, number = np.zeros(len(table) + 1, dtype=np.int32), 1
+    classes[-1] = DEAD
     while True:
-        shorter = np.minimum(distance[:-1], distance[table].min(axis=1) + 1)
-        shorter[0] = 0
-        if np.array_equal(shorter, distance[:-1]):
-            return distance
-        distance[:-1] = shorter
+        signature = np.ascontiguousarray(np.column_stack([classes[:-1], classes[narrow]]))
+        rows = signature.view(np.dtype((np.void, signature.itemsize * signature.shape[1]))).ravel()
+        _, first, classes[:-1] = np.unique(rows, return_index=True, return_inverse=True)
+        if len(first) == number:
+            break
+        number = len(first)
+    smallest = np.full((number, 256), DEAD, dtype=np.int32)
+    smallest[:, used] = classes[narrow[first]]
+    return smallest, int(classes[start])
+
+
+def _usable(table: NDArray[np.int32], tokens: Mapping[int, bytes]) -> list[int]:
+    """The tokens whose every byte occurs in the language."""
+    alphabet = set(np.flatnonzero((table != DEAD).any(axis=0)).tolist()) - {_END}
+    return [token for token, written in tokens.items() if written and alphabet.issuperset(written)]
+
+
+def _spelled(texts: Sequence[bytes]) -> NDArray[np.int64]:
+    """[tokens, longest] int64: the bytes of each text, filled up with -1."""
+    spelled = np.full((len(texts), max(map(len, texts), default=0)), -1, dtype=np.int64)
+    for row, text in enumerate(texts):
+        spelled[row, : len(text)] = list(text)
+    return spelled
+
+
+def _read(table: NDArray[np.int32], state: int, spelled: NDArray[np.int64]) -> NDArray[np.int32]:
+    """[tokens] int32: where each token leads from a state, or DEAD."""
+    targets = np.full(len(spelled), state, dtype=np.int32)
+    for byte in spelled.T:
+        goes_on = np.flatnonzero((byte >= 0) & (targets != DEAD))
+        targets[goes_on] = table[targets[goes_on], byte[goes_on]]
+    return targets
+
+
+def _members(states: NDArray[np.int32], number: int) -> list[int]:
+    """The distinct states in an array, without DEAD."""
+    present = np.zeros(number + 1, dtype=bool)
+    present[states] = True
+    return [int(state) for state in np.flatnonzero(present[:-1])]
+
+
+def _distance_to_end(table: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Fewest tokens from each state to state 0, breadth first; states that never get there are beyond their number."""
+    sources: list[list[int]] = [[] for _ in table]
+    for state, row in enumerate(table):
+        for target in _members(row, len(table)):
+            sources[target].append(state)
+    distance = np.full(len(table), len(table) + 1, dtype=np.int32)
+    distance[0], frontier = 0, [0]
+    while frontier:
+        steps = distance[frontier[0]] + 1
+        frontier = [source for target in frontier for source in sources[target] if distance[source] > steps]
+        distance[frontier] = steps
+    return distance
 
 
 def _renumber(

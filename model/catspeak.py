@@ -32,7 +32,7 @@ MOODS = (
 )
 
 #: Longest canonical reply in characters, per language. Both follow from the expressions below; a test holds them to it.
-MAX_CHARS: dict[Language, int] = {"ja": 32, "en": 81}
+MAX_CHARS: dict[Language, int] = {"ja": 32, "en": 92}
 ACTION_CHARS_JA = 12
 ACTION_WORDS_EN = 5
 
@@ -47,7 +47,8 @@ _CRIES_JA: tuple[tuple[str, str, str], ...] = (
     ("ｺﾞﾛ ｺﾞﾛｺﾞﾛ ﾌﾟﾙ ﾌﾟﾙﾙ ﾌﾟﾙﾙﾙ ｸﾙ ｸﾙﾙ ｸﾙﾙﾙ ｸﾙｸﾙ ﾙﾙ ﾙﾙﾙ ｸﾞﾙ ｸﾞﾙﾙ ｸﾞﾙｸﾞﾙ ｳﾙﾙ ﾌﾞﾙﾙ ﾄﾞﾙﾙ", "- ｰ", "- ﾝ ｯ ｩ"),
     ("ﾌ ｼｬ ﾌｼｬ ﾌｼｭ ｳ ｷﾞｬ ﾋﾟｬ ﾋﾞｬ ｷｭ ﾋﾟ ﾌﾟ", "ｰ ｰｰ ｰｰｰ", "- ｯ ﾝ ｩ"),
     ("ﾌ ｼｬ ﾌｼｬ ｶ ｷﾞｬ ﾋﾟｬ ﾋﾞｬ ﾆｬﾌ ｼｬｱ", "-", "ｯ"),
-    ("ﾌﾝ ｳｳ ｸｩ ｷｭｳ ｳﾆｬﾆｬ", "- ｰ", "- ｯ ﾝ"),
+    ("ﾌﾝ ｸｩ ｷｭｳ ｳﾆｬﾆｬ", "- ｰ", "- ｯ ﾝ"),
+    ("ｳｳ", "- ｰ", "- ｯ"),  # ｳｳﾝ is a human "no"
     ("ｶｶ ｶｶｶ ｶｶｶｶ ｹｹ ｹｹｹ ｷｬｷｬ ｷｬｯｷｬｯ", "-", "- ｯ"),
     ("ﾌｧ ﾌﾜ ﾌﾜｧ ﾌｱ ｽﾋﾟ ｽﾋﾟｨ ｸｰ ｽｰ ﾌﾟｽ", "- ｰ ｰｰ", "- ﾝ ｯ ｧ"),
     ("ﾑﾆｬﾑﾆｬ ﾑﾆｭ ﾑﾆｭﾑﾆｭ ｽｰｽｰ ﾆｬﾑ ﾆｬﾑﾆｬﾑ ｱﾑ ｱﾑｱﾑ ﾊﾑﾊﾑ", "-", "- ｯ"),
@@ -114,8 +115,9 @@ def pattern(language: Language, *, tokenizer_spelling: bool = False) -> str:
     Japanese cries take at most 18 characters in any of the four shapes, the action 14 with its parentheses: 32.
     """
     if language == "en":
-        words = "|".join(f"[{word[0].upper()}{word[0]}]{word[1:]}" for word in sorted(cries("en")))
-        cry = f"(?:{words}){_any(_MARKS_EN)}?"
+        # Plain words: as "[Mm]eow" they take fifteen times as long to compile.
+        words = _any({spelled for word in cries("en") for spelled in (word, word.capitalize())})
+        cry = f"{words}{_any(_MARKS_EN)}?"
         word = "[a-z][a-z'-]{0,9}"
         return f"{cry}(?: {cry}){{0,2}}(?: \\({word}(?: {word}){{0,{ACTION_WORDS_EN - 1}}}\\))?"
     voice = "|".join(_voice_ja(*shape) for shape in ((1, 6, 3), (2, 6, 3), (3, 4, 2), (3, 3, 3)))
@@ -155,7 +157,7 @@ def canonical(text: str) -> str:
     English replies, and canonical ones, come back as they are; text outside the language is not checked here.
     """
     head, opening, action = text.partition("(")
-    if _has_latin(head):
+    if _has_latin(head) or "（" in head:
         return text
     half = "".join(_TO_HALF.get(char, char) for char in head)
     return half + ("（" + action.removesuffix(")") + "）" if opening else "")

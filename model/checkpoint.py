@@ -86,7 +86,7 @@ def open_checkpoint(source: str | Path, *, cache_dir: Path | None = None) -> Che
     """
     text = str(source).strip()
     folder = Path(text).expanduser()
-    if folder.is_dir():
+    if text and folder.is_dir():
         return verify(folder, text)
     if isinstance(source, Path) or not _looks_like_hub_id(text):
         raise CheckpointNotFound(f"there is no checkpoint folder {text!r}; give a folder, or a hub id such as user/name@revision")
@@ -133,7 +133,7 @@ def verify(folder: Path, source: str, revision: str | None = None) -> Checkpoint
         raise CheckpointNotFound(f"{folder.name}: {CONFIG} is missing; this is not a checkpoint folder")
     config = _read_json(folder / CONFIG)
     _refuse_code(folder, config)
-    weights = _weight_files(folder)
+    weights = weight_files(folder)
     manifest = read_manifest(folder)
     _check_hashes(folder, manifest)
     if revision is None:
@@ -194,10 +194,13 @@ def _refuse_code(folder: Path, config: dict[str, Any]) -> None:
         raise CheckpointUnsupported(f"{folder.name}: {architectures[0]} is not a causal language model; it cannot write replies")
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that the folder's weights consist of."""
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files that the folder's weights consist of; others that lie there are not read."""
     if (folder / WEIGHTS_INDEX).is_file():
-        names = sorted(set(_read_json(folder / WEIGHTS_INDEX).get("weight_map", {}).values()))
+        index = _read_json(folder / WEIGHTS_INDEX).get("weight_map")
+        if not isinstance(index, dict) or not all(isinstance(name, str) for name in index.values()):
+            raise CheckpointCorrupt(f"{folder.name}: {WEIGHTS_INDEX} names no files; copy the checkpoint again")
+        names = sorted(set(index.values()))
         if any(Path(name).name != name for name in names):
             raise CheckpointCorrupt(f"{folder.name}: {WEIGHTS_INDEX} points outside the folder")
         paths = [folder / name for name in names]

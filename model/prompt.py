@@ -107,10 +107,11 @@ def open_prompt(name: str, tokenizer: Tokenizer) -> Prompt:
     raise CheckpointUnsupported(f"unknown prompt format {name!r}; this version knows {', '.join(PROMPT_FORMATS)}")
 
 
-def _encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
+def _encode_text(tokenizer: Tokenizer, text: str, joint: Sequence[int] = ()) -> list[int]:
+    """Ids of a text; a long one is cut in the middle, and `joint` put there."""
     ids = tokenizer.encode(text)
     half = MAX_TEXT_TOKENS // 2
-    return ids if len(ids) <= MAX_TEXT_TOKENS else ids[:half] + ids[-half:]
+    return ids if len(ids) <= MAX_TEXT_TOKENS else [*ids[:half], *joint, *ids[-half:]]
 
 
 def _fit(head: list[int], turns: list[list[int]], tail: list[int], max_tokens: int) -> list[int]:
@@ -206,7 +207,9 @@ class PersonaPrompt:
         if turn.role == "cat":
             return self._tokenizer.encode(f"猫: {turn.text}\n")
         text = self._LABEL.sub(r"\1、", unicodedata.normalize("NFKC", clean_text(turn.text)))
-        return self._tokenizer.encode("人間: ") + _encode_text(self._tokenizer, text) + self._tokenizer.encode("\n")
+        # Without the joint, "猫" before a cut and ":" after it would make a label.
+        said = _encode_text(self._tokenizer, text, self._tokenizer.encode("…"))
+        return self._tokenizer.encode("人間: ") + said + self._tokenizer.encode("\n")
 
     def encode(self, turns: Sequence[Turn], language: Language, max_tokens: int) -> list[int]:
         """See `Prompt.encode`. The language is not marked: the grammar alone holds the reply to it."""

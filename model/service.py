@@ -86,7 +86,11 @@ class CatModel:
         `source` is a folder, a hub id or hub id@revision; `device` "auto", "cpu", "cuda" or "cuda:N". Raises one of the
         CheckpointError family or NotEnoughMemory.
         """
-        worker = await asyncio.to_thread(_start, source, device, max_batch, max_queue, cache_dir)
+        runner = await asyncio.to_thread(_load, source, device, cache_dir)
+        from .engine.worker import Worker  # the load has imported torch already
+
+        # Only now, on this side: a load that is cancelled half-way must not leave a thread behind.
+        worker = Worker(runner, max_batch=max_batch, max_queue=max_queue)
         try:
             yield cls(worker, device, cache_dir)
         finally:
@@ -185,16 +189,10 @@ def _resolver(future: "asyncio.Future[Reply]") -> Callable[[Reply | ServiceError
 
 
 def _load(source: str | Path, device: str, cache_dir: Path | None) -> "Runner":
+    from .engine import worker  # noqa: F401 - imported here, in the thread, because it is slow
     from .engine.runner import Runner
 
     return Runner(open_checkpoint(source, cache_dir=cache_dir), device)
-
-
-def _start(source: str | Path, device: str, max_batch: int, max_queue: int, cache_dir: Path | None) -> "Worker":
-    from .engine.worker import Worker
-
-    runner = _load(source, device, cache_dir)
-    return Worker(runner, max_batch=max_batch, max_queue=max_queue)
 
 
 def probe(runner: "Runner") -> None:
@@ -206,7 +204,7 @@ def probe(runner: "Runner") -> None:
         while len(batch):
             for written in batch.step():
                 runner.read(written, queue_ms=0.0, total_ms=0.0)
-    except (ServiceError, ArithmeticError, RuntimeError) as error:
+    except Exception as error:  # whatever it is, it must not serve
         raise ProbeFailed(
             f"{runner.checkpoint.name} does not answer as it must: {error}; keep the checkpoint before it"
         ) from error

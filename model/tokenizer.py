@@ -8,6 +8,7 @@ end-of-text token and parses a literal "</s>" or "[PAD]" in a message as that to
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from .errors import CheckpointCorrupt, CheckpointNotFound, CheckpointUnsupported
 
 SPIECE = "spiece.model"
 _SPACE = "▁"
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
 class Tokenizer(Protocol):
@@ -73,6 +75,11 @@ def _config(folder: Path) -> dict[str, Any]:
         raise CheckpointCorrupt(f"{path.name} is not valid JSON; copy it again from where the checkpoint came from") from error
 
 
+def _written(piece: str, is_byte: bool) -> bytes:
+    """What a piece writes; byte-fallback pieces are called "<0x0A>"."""
+    return bytes([int(piece[3:5], 16)]) if is_byte else piece.replace(_SPACE, " ").encode()
+
+
 class SentencePieceTokenizer:
     """Ids straight from sentencepiece (https://github.com/google/sentencepiece)."""
 
@@ -97,23 +104,21 @@ class SentencePieceTokenizer:
             for token in range(self.size)
             if sp.is_control(token) or sp.is_unused(token) or sp.is_unknown(token) or sp.id_to_piece(token) in specials
         }
-        # Pieces of this kind match text before segmentation, so a rinna-form "[PAD]" can be spelled by a user.
-        self._spellable = {sp.id_to_piece(t): t for t in self._special if not (sp.is_control(t) or sp.is_unknown(t))}
 
     def encode(self, text: str) -> list[int]:
         """See `Tokenizer.encode`. The ids are sentencepiece's own; characters that it does not know get the unknown id."""
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         ids: list[int] = self._processor.encode(text.lower() if self._lower else text)
-        if not self._special.intersection(ids) - {self._processor.unk_id()}:
-            return ids
-        return [token for part in self._split_specials(text) for token in self._processor.encode(part)]
+        spelled = self._special.intersection(ids) - {self._processor.unk_id()}
+        return [part for token in ids for part in (self._spell(token) if token in spelled else (token,))]
 
-    def _split_specials(self, text: str) -> list[str]:
-        """The text cut inside every spelled special piece, so that no part spells one."""
-        for piece in self._spellable:
-            if len(piece) > 1:
-                text = text.replace(piece, piece[0] + "\0" + piece[1:])
-        return text.split("\0")
+    def _spell(self, token: int) -> list[int]:
+        """The ids of a special piece's own characters: user-defined pieces, rinna's "[PAD]", match what users write.
+
+        It is done with ids because text has many spellings that the normalisation makes into the piece ("［ＰＡＤ］").
+        """
+        piece = self._processor.id_to_piece(token)
+        return self.encode(piece[0]) + self.encode(piece[1:]) if len(piece) > 1 else [self._processor.unk_id()]
 
     def decode(self, ids: list[int]) -> str:
         """See `Tokenizer.decode`."""
@@ -128,11 +133,7 @@ class SentencePieceTokenizer:
     def reply_bytes(self) -> dict[int, bytes]:
         """See `Tokenizer.reply_bytes`. Byte-fallback pieces write the one byte that they name."""
         sp = self._processor
-        return {t: self._written(sp.id_to_piece(t), sp.is_byte(t)) for t in range(self.size) if t not in self._special}
-
-    @staticmethod
-    def _written(piece: str, is_byte: bool) -> bytes:
-        return bytes([int(piece[3:5], 16)]) if is_byte else piece.replace(_SPACE, " ").encode()
+        return {t: _written(sp.id_to_piece(t), sp.is_byte(t)) for t in range(self.size) if t not in self._special}
 
     def render_chat(self, messages: list[dict[str, str]]) -> str:
         """Not available: sentencepiece folders have no chat template here."""
@@ -189,7 +190,7 @@ class TransformersTokenizer:
         byte_level = "Ġ" in vocabulary or "Ċ" in vocabulary
         if byte_level:
             return {t: bytes(to_byte[c] for c in p) for t, p in pieces.items() if p and all(c in to_byte for c in p)}
-        return {t: p.replace(_SPACE, " ").encode() for t, p in pieces.items() if p}
+        return {t: _written(p, _BYTE.fullmatch(p) is not None) for t, p in pieces.items() if p}
 
     def render_chat(self, messages: list[dict[str, str]]) -> str:
         """See `Tokenizer.render_chat`."""

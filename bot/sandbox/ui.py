@@ -271,4 +271,4 @@ def page_file(name: str) -> web.StreamResponse:
     path = PAGE / name
     if path.parent != PAGE or not path.is_file():
         return web.json_response({"error": f"There is no file {name}: the page is at /."}, status=404)
-    return web.FileResponse(path, headers={"Cache-Control": "no-store"})
+    return web.FileResponse(path, headers={"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'self'"})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -36,13 +37,22 @@ class CausalLM:
                 f"{folder.name}: {config.model_type} is not a causal language model; it cannot write replies"
             )
         try:
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise CheckpointCorrupt(
                 f"{folder.name}: transformers cannot load it ({type(error).__name__}); copy it again"
             ) from error
+        model, found = loaded
+        # transformers fills what is missing with random numbers and only warns.
+        if found["missing_keys"]:
+            raise CheckpointCorrupt(f"{folder.name}: the weights lack {sorted(found['missing_keys'])[0]}; copy it again")
         from .network import check_finite
 
         check_finite(folder.name, dict(model.named_parameters()))

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..checkpoint import CONFIG, Checkpoint
+from ..checkpoint import CONFIG, Checkpoint, weight_files
 from ..errors import CheckpointCorrupt, CheckpointUnsupported, NotEnoughMemory
 
 
@@ -45,19 +45,28 @@ def pick_device(wanted: str) -> torch.device:
     """The torch device for "auto", "cpu", "cuda" or "cuda:N"; raises CheckpointUnsupported if it is not there."""
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(wanted)
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise CheckpointUnsupported(f"there is no device {wanted!r}; use 'auto', 'cpu', 'cuda' or 'cuda:N'") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise CheckpointUnsupported("device 'cuda' was asked for, but torch sees no CUDA device; use 'auto' or 'cpu'")
     return device
 
 
-def load_network(checkpoint: Checkpoint, device: torch.device, columns: Tensor) -> Network:
+def load_network(checkpoint: Checkpoint, device: torch.device, columns: Tensor, tokens: int) -> Network:
     """The checkpoint's weights, ready to compute; `columns` [columns] int64 are the token ids of the output head.
+
+    `tokens` is how many the tokenizer has: the model must have an embedding for each.
 
     CUDA computes in bf16, the CPU in fp32. Raises CheckpointCorrupt, CheckpointUnsupported or NotEnoughMemory.
     """
     config = json.loads((checkpoint.folder / CONFIG).read_text("utf-8"))
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    if config.get("vocab_size", tokens) < tokens:
+        raise CheckpointUnsupported(
+            f"{checkpoint.name}: the tokenizer has {tokens} tokens, the model only {config['vocab_size']}; they are not a pair"
+        )
     _check_memory(checkpoint.folder, device)
     from .gpt2 import GPT2, speaks_gpt2
 
@@ -78,7 +87,7 @@ def load_network(checkpoint: Checkpoint, device: torch.device, columns: Tensor) 
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """All tensors of the folder's safetensors files, checked to be finite; raises CheckpointCorrupt."""
     tensors: dict[str, Tensor] = {}
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in weight_files(folder):
         try:
             tensors.update(safetensors.torch.load_file(path))
         except (safetensors.SafetensorError, OSError, ValueError) as error:

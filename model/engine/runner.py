@@ -57,9 +57,7 @@ class Runner:
         )
         self.mask = TokenMask(self.automaton, self.device)
         self.token_ids = torch.from_numpy(self.automaton.token_ids).to(self.device)
-        self.network: Network = load_network(checkpoint, self.device, self.token_ids)
-        if int(self.token_ids.max()) >= self.tokenizer.size:
-            raise CheckpointUnsupported(f"{checkpoint.name}: reply ids go beyond the tokenizer's {self.tokenizer.size} pieces")
+        self.network: Network = load_network(checkpoint, self.device, self.token_ids, self.tokenizer.size)
 
     @property
     def has_moods(self) -> bool:
@@ -175,10 +173,11 @@ def _seed(sampling: Sampling) -> int:
 
 
 def _draw(samplings: Sequence[Sampling], device: torch.device) -> Draw:
+    # Bounded to what the tensors' types can hold: one odd request must not fail the batch that it is in.
     return Draw(
         temperature=torch.tensor([max(s.temperature, 1e-3) for s in samplings], device=device),
-        top_k=torch.tensor([s.top_k for s in samplings], device=device),
-        top_p=torch.tensor([s.top_p for s in samplings], device=device),
+        top_k=torch.tensor([min(s.top_k, 1 << 31) for s in samplings], device=device),
+        top_p=torch.tensor([max(s.top_p, 1e-6) for s in samplings], device=device),
         greedy=torch.tensor([s.temperature == 0 for s in samplings], device=device),
     )
 

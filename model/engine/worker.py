@@ -112,8 +112,9 @@ class Worker:
     def _swap(self) -> None:
         while self._swaps:
             runner, done = self._swaps.popleft()
-            self._runner = runner
-            done.set_result(None)
+            if done.set_running_or_notify_cancel():  # false when its waiter was cancelled: what serves goes on serving
+                self._runner = runner
+                done.set_result(None)
 
     def _admit(self) -> list[Ticket]:
         with self._wake:
@@ -138,6 +139,9 @@ class Worker:
         except Exception as error:
             log.exception("a batch of %d failed", len(pending))
             self._fail_all(pending, _because(f"the model failed: {type(error).__name__}", error))
+        except BaseException:
+            self._fail_all(pending, ServiceClosed("the model service is closing"))
+            raise
 
     def _prepare(self, ticket: Ticket) -> Prepared | None:
         """Encode one request; whatever is wrong with it is its own failure and nobody else's."""
@@ -200,7 +204,9 @@ class Worker:
             for ticket in self._scheduler.remove(lambda _: True):
                 self._fail(ticket, ServiceClosed("the model service is closing"))
             while self._swaps:
-                self._swaps.popleft()[1].set_exception(ServiceClosed("the model service is closing"))
+                done = self._swaps.popleft()[1]
+                if done.set_running_or_notify_cancel():
+                    done.set_exception(ServiceClosed("the model service is closing"))
 
 
 def _because(message: str, cause: Exception) -> WorkerFailed:
