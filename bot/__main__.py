@@ -18,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+DEFAULT_ENV_FILE = Path(".env")
+
 EnvFile = Annotated[Path, typer.Option("--env-file", help="File with settings; see .env.example.")]
 CheckpointOption = Annotated[str | None, typer.Option("--checkpoint", help="'bundled', a folder, or a hub id@revision.")]
 
@@ -30,6 +32,8 @@ def _fail(message: str) -> NoReturn:
 def _settings(env_file: Path, **overrides: object) -> "Settings":
     from .settings import SettingsError, load_settings
 
+    if env_file != DEFAULT_ENV_FILE and not env_file.is_file():
+        _fail(f"there is no settings file {env_file}; .env.example shows what to put into one")
     try:
         return load_settings(env_file, **overrides)
     except SettingsError as error:
@@ -37,7 +41,7 @@ def _settings(env_file: Path, **overrides: object) -> "Settings":
 
 
 @app.command()
-def run(env_file: EnvFile = Path(".env"), checkpoint: CheckpointOption = None) -> None:
+def run(env_file: EnvFile = DEFAULT_ENV_FILE, checkpoint: CheckpointOption = None) -> None:
     """Run the bot: on Discord with DISCORD_TOKEN set, in the sandbox without."""
     settings = _settings(env_file, catbot_checkpoint=checkpoint)
     from .app import StartFailed, run_bot, run_sandboxed, run_until_stopped
@@ -57,7 +61,7 @@ def run(env_file: EnvFile = Path(".env"), checkpoint: CheckpointOption = None) -
 
 @app.command()
 def chat(
-    env_file: EnvFile = Path(".env"),
+    env_file: EnvFile = DEFAULT_ENV_FILE,
     checkpoint: CheckpointOption = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON lines in, JSON lines out.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, max=4096, help="With --jsonl: channels answered at once.")] = 16,
@@ -88,7 +92,7 @@ def chat(
 
 
 @app.command()
-def doctor(env_file: EnvFile = Path(".env")) -> None:
+def doctor(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     """Check settings, checkpoint, device, token and intents, and say what to do next."""
     settings = _settings(env_file)
     from .doctor import examine
@@ -105,7 +109,7 @@ def doctor(env_file: EnvFile = Path(".env")) -> None:
 
 @app.command()
 def invite(
-    env_file: EnvFile = Path(".env"),
+    env_file: EnvFile = DEFAULT_ENV_FILE,
     application_id: Annotated[int | None, typer.Option(min=1, help="The application's id, if there is no token.")] = None,
 ) -> None:
     """Print the address that invites the bot to a server, with the least permissions."""

@@ -20,6 +20,7 @@ from model.service import CatModel
 
 from .client import CatBot
 from .pointer import read_pointer, resolve
+from .replies import CONNECTION_ERRORS
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ async def run_bot(settings: Settings, token: str, *, started: Callable[[CatBot],
             await asyncio.wait({running, loading}, return_when=asyncio.FIRST_EXCEPTION)
             _raise_model_error(loading)
             await running
-        except _CONNECTION_ERRORS as error:
+        except CONNECTION_ERRORS as error:
             raise StartFailed(_connection_advice(error)) from error
         finally:
             await bot.close()
@@ -79,9 +80,6 @@ def _raise_model_error(loading: "asyncio.Future[CatModel]") -> None:
         if isinstance(error, CatError):
             raise StartFailed(f"the checkpoint cannot be served: {error}") from error
         raise error
-
-
-_CONNECTION_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError)
 
 
 def _connection_advice(error: BaseException) -> str:

@@ -53,11 +53,11 @@ _OPERATOR: dict[str, Words] = {
     "status": {
         "ja": (
             "**{name}**（{revision}）、{device}\n稼働 {uptime}、返信 {replies}、エラー {errors}、待ち {waiting}\n"
-            "応答 p50 {p50:.0f} ms、p95 {p95:.0f} ms、メモリ {memory} MB、サーバー {guilds}、シャード {shards}"
+            "応答 p50 {p50}、p95 {p95}、メモリ {memory} MB、サーバー {guilds}、シャード {shards}"
         ),
         "en": (
             "**{name}** ({revision}) on {device}\nup {uptime}, {replies} replies, {errors} errors, {waiting} waiting\n"
-            "latency p50 {p50:.0f} ms, p95 {p95:.0f} ms; memory {memory} MB; {guilds} servers, {shards} shards"
+            "latency p50 {p50}, p95 {p95}; memory {memory} MB; {guilds} servers, {shards} shards"
         ),
     },
 }

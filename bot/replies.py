@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal
 
+import aiohttp
 import discord
 
 from model import Language, Turn
@@ -24,6 +25,9 @@ from .settings import Settings
 
 #: Typing is shown when a reply takes longer than this, in seconds.
 TYPING_AFTER = 0.3
+
+#: What a call to Discord can raise: its own refusals, and the network's.
+CONNECTION_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError)
 
 _MENTION = re.compile(r"<(?:@[!&]?|#)\d+>")
 
@@ -162,6 +166,6 @@ async def post(message: discord.Message, reply: str) -> None:
 
 
 async def react(message: discord.Message, emoji: str) -> None:
-    """React to a message; where that is not allowed, or the message is gone, nothing happens."""
-    with contextlib.suppress(discord.Forbidden, discord.NotFound):
+    """React to a message. A reaction is a courtesy: where it is not allowed, or does not get through, nothing happens."""
+    with contextlib.suppress(*CONNECTION_ERRORS):
         await message.add_reaction(emoji)

@@ -161,15 +161,16 @@ class CatbotPrompt:
         """What the model learns to write: mood, reply, end of text."""
         return [self._id[f"<mood:{mood}>"], *self._tokenizer.encode(reply), self._tokenizer.eos_id]
 
-    def example(self, prompt: Sequence[int], answer: Sequence[int], text_weight: float) -> Example:
-        """Prompt and answer with the loss mask: 1 on the answer, `text_weight` on the last user text, 0 elsewhere.
+    def example(self, prompt: Sequence[int], answer: Sequence[int], text_weight: float, mood_weight: float = 1.0) -> Example:
+        """Prompt and answer with the loss mask: 1 on the reply, `mood_weight` on the mood before it, `text_weight` on the
+        last user text, 0 elsewhere.
 
-        A model that only learns to answer learns the answers by heart; a small loss on the question makes it read
-        (LOG.md has the figures).
+        A model that only learns to answer learns the answers by heart; a small loss on the question makes it read. The
+        mood is one token among ten, and the only one that a message decides (LOG.md has the figures).
         """
         text_starts = len(prompt) - 1 - list(reversed(prompt)).index(self._id["<human>"]) + 1
         read = len(prompt) - 2 - text_starts
-        weights = [0.0] * text_starts + [text_weight] * read + [0.0, 0.0] + [1.0] * len(answer)
+        weights = [0.0] * text_starts + [text_weight] * read + [0.0, 0.0, mood_weight] + [1.0] * (len(answer) - 1)
         return Example((*prompt, *answer), tuple(weights))
 
 

@@ -145,7 +145,6 @@ class CatModel:
             raise SwapInProgress("another reload is running; wait for it to end")
         async with self._swapping:
             candidate = await asyncio.to_thread(_load, source, self._device, self._cache_dir)
-            await asyncio.to_thread(probe, candidate)
             await asyncio.wrap_future(self._worker.replace(candidate))
         log.info("now serving %s (%s)", candidate.checkpoint.name, candidate.checkpoint.revision)
         return candidate.checkpoint
@@ -189,10 +188,13 @@ def _resolver(future: "asyncio.Future[Reply]") -> Callable[[Reply | ServiceError
 
 
 def _load(source: str | Path, device: str, cache_dir: Path | None) -> "Runner":
+    """Verify, load, warm and probe a checkpoint; raises before anything of it may serve."""
     from .engine import worker  # noqa: F401 - imported here, in the thread, because it is slow
     from .engine.runner import Runner
 
-    return Runner(open_checkpoint(source, cache_dir=cache_dir), device)
+    runner = Runner(open_checkpoint(source, cache_dir=cache_dir), device)
+    probe(runner)
+    return runner
 
 
 def probe(runner: "Runner") -> None:

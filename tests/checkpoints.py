@@ -38,7 +38,7 @@ def make_catbot_checkpoint(folder: Path, *, name: str = "catbot-test", seed: int
         utterances=[Line(text, MOODS[0], language, "", "") for language in languages for text in UTTERANCES[language]],
         replies=[Line(text, MOODS[0], language, "", "") for language in languages for text in REPLIES[language]],
     )
-    train_tokenizer(corpus, folder / SPIECE, vocab_size=500)
+    train_tokenizer(corpus, folder / SPIECE, vocab_size=500, piece_chars=3)
     tokenizer = SentencePieceTokenizer(folder / SPIECE, {})
     save_gpt2(folder, tokenizer.size, seed=seed, **({"n_positions": 256} | shape))
     names = export_for_transformers(folder / SPIECE, folder, max_length=256)

@@ -117,9 +117,10 @@ def make_targets() -> set[str]:
 
 
 def code(name: str) -> str:
-    """What stands in code in a document: fenced blocks and inline."""
+    """What stands in code in a document: fenced blocks, indented ones and inline."""
     text = read(name)
-    return "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text))
+    indented = re.findall(r"^ {4}(.*)$", text, re.MULTILINE)
+    return "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + indented + re.findall(r"`([^`\n]+)`", text))
 
 
 @pytest.mark.parametrize("name", READMES)

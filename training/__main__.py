@@ -33,8 +33,7 @@ def run(
     from .evaluate import evaluate, scores
     from .train import train
 
-    command = "catbot-train " + shlex.join(["run", preset, "--output", output.as_posix()])
-    manifest = train(recipe, read_corpus(), output, command=command)
+    manifest = train(recipe, read_corpus(), output, command=shlex.join(["catbot-train", "run", preset]))
     measured = {"development": scores(evaluate(output))}
     write_manifest(output, manifest.model_copy(update={"scores": measured}), manifest.sha256)
     print(json.dumps(measured, ensure_ascii=False))

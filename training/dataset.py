@@ -58,30 +58,24 @@ class ConversationDataset(IterableDataset[Example]):
 
     def _examples(self) -> Iterator[Example]:
         plan = self._plan
-        tokenizer = SampledTokenizer(self._spiece, plan.sampling_alpha or 0.0, self._seed)
+        tokenizer = SampledTokenizer(self._spiece, plan.sampling_alpha, self._seed)
         prompt = CatbotPrompt(tokenizer)
+        rng = Random(self._seed + 1)
         for conversation in Builder(self._corpus, self._seed).stream():
-            sampling = plan.sampling_alpha is not None
-            yield encode(conversation, prompt, tokenizer, plan.max_tokens, plan.text_weight, sampling=sampling)
+            yield encode(conversation, prompt, tokenizer, plan, sampling=rng.random() < plan.sampling_share)
 
 
 def encode(
-    conversation: Conversation,
-    prompt: CatbotPrompt,
-    tokenizer: SampledTokenizer,
-    max_tokens: int,
-    text_weight: float,
-    *,
-    sampling: bool,
+    conversation: Conversation, prompt: CatbotPrompt, tokenizer: SampledTokenizer, plan: TrainingRecipe, *, sampling: bool
 ) -> Example:
     """One conversation as ids and weights. Questions are segmented at random, the answer never: it is what gets printed."""
     answer = prompt.answer(conversation.mood, conversation.reply)
     tokenizer.sampling = sampling
     try:
-        ids = prompt.encode(conversation.turns, conversation.language, max_tokens - len(answer))
+        ids = prompt.encode(conversation.turns, conversation.language, plan.max_tokens - len(answer))
     finally:
         tokenizer.sampling = False
-    return prompt.example(ids, answer, text_weight)
+    return prompt.example(ids, answer, plan.text_weight, plan.mood_weight)
 
 
 def collate(examples: list[Example]) -> dict[str, torch.Tensor]:

@@ -13,9 +13,10 @@ class _Section(BaseModel):
 
 
 class TokenizerRecipe(_Section):
-    """Size of the sentencepiece vocabulary, in pieces."""
+    """Size of the sentencepiece vocabulary in pieces, and of its longest piece in characters."""
 
     vocab_size: int = Field(ge=500, le=64_000)
+    piece_chars: int = Field(default=6, ge=1, le=16)
 
 
 class ModelRecipe(_Section):
@@ -37,7 +38,9 @@ class TrainingRecipe(_Section):
     warmup_steps: int = Field(ge=0)
     weight_decay: float = Field(ge=0)
     text_weight: float = Field(ge=0, le=1)
-    sampling_alpha: float | None = Field(default=None, gt=0)
+    mood_weight: float = Field(default=1.0, gt=0)
+    sampling_share: float = Field(default=0.0, ge=0, le=1)
+    sampling_alpha: float = Field(default=0.2, gt=0)
     max_tokens: int = Field(ge=64)
 
 

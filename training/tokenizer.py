@@ -1,7 +1,7 @@
 """Trains the bundled checkpoint's tokenizer: sentencepiece unigram, identity normalisation, byte fallback, short pieces.
 
 Owns its settings and the export of the same tokenizer as `tokenizer.json`, so that plain transformers gives the same ids.
-Pieces are at most three characters: longer ones learn whole utterances by heart (LOG.md).
+Pieces are short: long ones learn whole utterances by heart (LOG.md).
 """
 
 import io
@@ -15,10 +15,8 @@ from model.prompt import CatbotPrompt, clean_text
 
 from .corpus.reader import Corpus
 
-PIECE_CHARS = 3
 
-
-def train_tokenizer(corpus: Corpus, path: Path, *, vocab_size: int) -> None:
+def train_tokenizer(corpus: Corpus, path: Path, *, vocab_size: int, piece_chars: int) -> None:
     """Train on the corpus and write `path` (spiece.model). Every character of a reply becomes a piece of its own."""
     replies = [line.text for line in corpus.replies]
     texts = [clean_text(line.text) for line in corpus.utterances]
@@ -29,7 +27,7 @@ def train_tokenizer(corpus: Corpus, path: Path, *, vocab_size: int) -> None:
         model_writer=model,
         model_type="unigram",
         vocab_size=vocab_size,
-        max_sentencepiece_length=PIECE_CHARS,
+        max_sentencepiece_length=piece_chars,
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
         add_dummy_prefix=False,

@@ -53,7 +53,7 @@ def train(recipe: Recipe, corpus: Corpus, output: Path, *, command: str) -> Mani
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as temporary:
         folder = Path(temporary) / output.name
         folder.mkdir()
-        train_tokenizer(corpus, folder / SPIECE, vocab_size=recipe.tokenizer.vocab_size)
+        train_tokenizer(corpus, folder / SPIECE, vocab_size=recipe.tokenizer.vocab_size, piece_chars=recipe.tokenizer.piece_chars)
         model = _new_model(recipe, folder)
         history = _fit(recipe, corpus, model, folder, Path(temporary) / "trainer")
         manifest = _export(recipe, corpus, model, folder, command, history)

@@ -1,6 +1,7 @@
 """/admin: what the operator can do while the bot runs. Never by server permission, always by who owns the bot."""
 
 import logging
+import math
 import time
 from datetime import timedelta
 
@@ -83,13 +84,18 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For the op
             replies=status.replies,
             errors=status.errors,
             waiting=status.waiting,
-            p50=status.p50_ms,
-            p95=status.p95_ms,
+            p50=_milliseconds(status.p50_ms),
+            p95=_milliseconds(status.p95_ms),
             memory=psutil.Process().memory_info().rss >> 20,
             guilds=len(self.bot.guilds),
             shards=self.bot.shard_count or 1,
         )
         await interaction.response.send_message(text, ephemeral=True)
+
+
+def _milliseconds(value: float) -> str:
+    """A latency in words; there is none before the first reply."""
+    return "–" if math.isnan(value) else f"{value:.0f} ms"
 
 
 async def setup(bot: CatBot) -> None:

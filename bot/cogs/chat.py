@@ -10,7 +10,7 @@ from model.errors import CatError
 
 from ..client import CatBot
 from ..errors import ASLEEP, SHRUG, report
-from ..replies import ChannelBusy, post, react, readable_text, typing_when_slow
+from ..replies import CONNECTION_ERRORS, ChannelBusy, post, react, readable_text, typing_when_slow
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Chat(commands.Cog):
             await react(message, SHRUG)
         except discord.Forbidden:
             log.info("not allowed to answer in channel %d", message.channel.id)
-        except discord.HTTPException as error:
+        except CONNECTION_ERRORS as error:
             report(error, f"the reply to message {message.id} in channel {message.channel.id} could not be posted")
 
     async def _reply(self, message: discord.Message) -> None:

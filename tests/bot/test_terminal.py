@@ -229,14 +229,8 @@ async def test_any_text_that_json_can_hold_comes_back(text: str, settings: Setti
 
 
 async def test_input_that_breaks_off_ends_the_run_with_its_error(settings: Settings) -> None:
-    class Broken(io.StringIO):
-        def readline(self, *_: Any) -> str:
-            return super().readline() or self._break()
-
-        def _break(self) -> str:
-            raise OSError("the pipe is gone")
-
-    source, sink = Broken('{"channel": 1, "text": "hi"}\n'), io.StringIO()
+    source, sink = create_autospec(io.StringIO, instance=True), io.StringIO()
+    source.readline.side_effect = ['{"channel": 1, "text": "hi"}\n', OSError("the pipe is gone")]
     with pytest.raises(OSError, match="the pipe is gone"):
         async with asyncio.timeout(10):
             await chat_jsonl(settings, ScriptedCat().face, source, sink, concurrency=1)

@@ -115,6 +115,11 @@ def test_loss_mask(prompt: CatbotPrompt, tokenizer: Tokenizer) -> None:
     assert tokenizer.decode([t for t, w in zip(example.ids, example.weights, strict=True) if w == 0.25]) == "ご飯だよ"
 
 
+def test_the_mood_can_weigh_more(prompt: CatbotPrompt) -> None:
+    example = prompt.example(prompt.encode([user("")], "ja", 50), prompt.answer("food", "ﾆｬ"), 0.5, mood_weight=4.0)
+    assert example.weights[4:] == (4.0, *[1.0] * (len(example.weights) - 5))
+
+
 def test_loss_mask_of_an_empty_text(prompt: CatbotPrompt) -> None:
     example = prompt.example(prompt.encode([user("")], "ja", 50), [7, 8], 0.5)
     assert example.weights == (0.0, 0.0, 0.0, 0.0, 1.0, 1.0)

@@ -32,8 +32,11 @@ def test_examples_end_with_an_undisturbed_answer(trained: Trained, small_corpus:
     moods = set(CatbotPrompt(tokenizer).mood_ids)
     for example in examples(trained, small_corpus, recipe, 3):
         assert len(example.ids) == len(example.weights) <= recipe.training.max_tokens
-        mood, *reply, end = (token for token, weight in zip(example.ids, example.weights, strict=True) if weight == 1)
-        assert mood in moods
+        reply_and_end = [token for token, weight in zip(example.ids, example.weights, strict=True) if weight == 1]
+        *reply, end = reply_and_end
+        place = len(example.ids) - len(reply_and_end) - 1
+        assert example.ids[place] in moods
+        assert example.weights[place] == recipe.training.mood_weight
         assert end == tokenizer.eos_id
         assert reply == tokenizer.encode(tokenizer.decode(reply))
         assert is_catspeak(tokenizer.decode(reply))
@@ -46,15 +49,15 @@ def test_batches_are_of_similar_length(trained: Trained, small_corpus: Corpus, r
     assert padded < 1.25 * sum(stream)
 
 
-def test_sampling_disturbs_the_question_only(trained: Trained) -> None:
+def test_sampling_disturbs_the_question_only(trained: Trained, recipe: Recipe) -> None:
     tokenizer = SampledTokenizer(trained.folder / SPIECE, 0.1, 0)
     prompt = CatbotPrompt(tokenizer)
     conversation = Conversation(
         (Turn("user", "今日はとてもいい天気だからお散歩に行こうね"),), "ja", "play", "ﾆｬｰ！（飛び跳ねる）"
     )
-    plain = encode(conversation, prompt, tokenizer, 128, 0.3, sampling=False)
-    answer = sum(weight == 1 for weight in plain.weights)
-    seen = {encode(conversation, prompt, tokenizer, 128, 0.3, sampling=True).ids for _ in range(20)}
+    plain = encode(conversation, prompt, tokenizer, recipe.training, sampling=False)
+    answer = sum(weight >= 1 for weight in plain.weights)
+    seen = {encode(conversation, prompt, tokenizer, recipe.training, sampling=True).ids for _ in range(20)}
     assert len(seen) > 1
     assert {ids[-answer:] for ids in seen} == {plain.ids[-answer:]}
     assert len({tokenizer.decode(list(ids)) for ids in seen}) == 1

@@ -42,7 +42,8 @@ def test_every_bad_key_at_once(tmp_path: Path) -> None:
         ("dropout = 0.0", "dropout = 1.0", "model.dropout"),
         ("text_weight = 0.3", "text_weight = 1.5", "training.text_weight"),
         ("learning_rate = 3e-3", "learning_rate = 0", "training.learning_rate"),
-        ("sampling_alpha = 0.2", "sampling_alpha = 0", "training.sampling_alpha"),
+        ("sampling_share = 0.5", "sampling_share = 1.5", "training.sampling_share"),
+        ("mood_weight = 4.0", "mood_weight = 0", "training.mood_weight"),
         ("vocab_size = 2600", "vocab_size = 10", "tokenizer.vocab_size"),
         ("max_tokens = 128", "max_tokens = 10", "training.max_tokens"),
         ('name = "catbot-tiny"', 'name = ""', "name"),
@@ -55,7 +56,7 @@ def test_limits(tmp_path: Path, good: str, bad: str, key: str) -> None:
 
 
 def test_sampling_is_optional(tmp_path: Path) -> None:
-    assert read_recipe(write(tmp_path, GOOD.replace("sampling_alpha = 0.2", ""))).training.sampling_alpha is None
+    assert read_recipe(write(tmp_path, GOOD.replace("sampling_share = 0.5", ""))).training.sampling_share == 0
 
 
 def test_not_toml(tmp_path: Path) -> None:

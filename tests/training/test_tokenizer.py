@@ -8,7 +8,8 @@ import sentencepiece
 from model.prompt import CatbotPrompt
 from model.tokenizer import SPIECE, load_tokenizer
 from training.corpus.reader import Corpus
-from training.tokenizer import PIECE_CHARS, reply_token_ids, train_tokenizer
+from training.recipe import Recipe
+from training.tokenizer import reply_token_ids, train_tokenizer
 
 from .conftest import Trained
 
@@ -24,9 +25,12 @@ def test_first_ids(processor: sentencepiece.SentencePieceProcessor) -> None:
     assert all(processor.is_control(token) for token in range(1, len(expected)))
 
 
-def test_pieces_are_short(processor: sentencepiece.SentencePieceProcessor) -> None:
+def test_pieces_are_short(processor: sentencepiece.SentencePieceProcessor, recipe: Recipe) -> None:
     ordinary = [t for t in range(processor.get_piece_size()) if not (processor.is_control(t) or processor.is_byte(t))]
-    assert max(len(processor.id_to_piece(token)) for token in ordinary if not processor.is_unknown(token)) <= PIECE_CHARS
+    assert (
+        max(len(processor.id_to_piece(token)) for token in ordinary if not processor.is_unknown(token))
+        <= recipe.tokenizer.piece_chars
+    )
 
 
 def test_every_text_comes_back(trained: Trained) -> None:
@@ -42,8 +46,8 @@ def test_every_character_of_a_reply_is_a_piece(trained: Trained, small_corpus: C
         assert all(processor.piece_to_id(char) != processor.unk_id() for char in line.text.replace(" ", ""))
 
 
-def test_training_is_deterministic(trained: Trained, small_corpus: Corpus, tmp_path: Path) -> None:
-    train_tokenizer(small_corpus, tmp_path / SPIECE, vocab_size=900)
+def test_training_is_deterministic(trained: Trained, small_corpus: Corpus, recipe: Recipe, tmp_path: Path) -> None:
+    train_tokenizer(small_corpus, tmp_path / SPIECE, **recipe.tokenizer.model_dump())
     assert (tmp_path / SPIECE).read_bytes() == (trained.folder / SPIECE).read_bytes()
 
 

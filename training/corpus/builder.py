@@ -17,7 +17,7 @@ from .reader import Corpus, Dialogue, Line
 #: What the cat does of its own accord when nobody said anything.
 IDLE_MOODS = ("greet", "affection", "play", "sleepy", "curious", "lonely")
 
-_ENGLISH_SHARE = 0.36
+_ENGLISH_SHARE = 0.42
 _DIALOGUE_SHARE = 0.06
 _IDLE_SHARE = 0.015
 _HISTORY_SHARE = 0.3
