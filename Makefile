@@ -25,7 +25,7 @@ pytest: .venv/dev
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "catbot needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || { rm -rf .venv; echo "venv is missing; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
 .venv/run: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --editable .

@@ -1,6 +1,7 @@
 """The command line `catbot`. Thin: each command imports what it needs when it runs, so that --help is instant."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -21,7 +22,9 @@ app = typer.Typer(
 DEFAULT_ENV_FILE = Path(".env")
 
 EnvFile = Annotated[Path, typer.Option("--env-file", help="File with settings; see .env.example.")]
-CheckpointOption = Annotated[str | None, typer.Option("--checkpoint", help="'bundled', a folder, or a hub id@revision.")]
+CheckpointOption = Annotated[
+    str | None, typer.Option("--checkpoint", help="'bundled', a name in checkpoints/, a folder, or a hub id@revision.")
+]
 
 
 def _fail(message: str) -> NoReturn:
@@ -64,7 +67,7 @@ def chat(
     env_file: EnvFile = DEFAULT_ENV_FILE,
     checkpoint: CheckpointOption = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON lines in, JSON lines out.")] = False,
-    concurrency: Annotated[int, typer.Option(min=1, max=4096, help="With --jsonl: channels answered at once.")] = 16,
+    concurrency: Annotated[int, typer.Option(min=1, max=1024, help="With --jsonl: channels answered at once.")] = 16,
 ) -> None:
     """Talk to the cat here. 終了, exit or the end of input ends it."""
     settings = _settings(env_file, catbot_checkpoint=checkpoint)
@@ -86,9 +89,13 @@ def chat(
                 await talk(settings, cat, read=read_from_terminal, write=print)
 
     try:
-        run_until_stopped(work)
+        ended = run_until_stopped(work)
     except CatError as error:
         _fail(str(error))
+    if not ended:
+        # A thread still waits for a line. Everything is closed; ending the ordinary way would wait for the line, too.
+        sys.stdout.flush()
+        os._exit(0)
 
 
 @app.command()

@@ -109,10 +109,10 @@ async def run_sandboxed(settings: Settings, announce: Callable[[str], None]) -> 
         await run_bot(local, sandbox.token)
 
 
-def run_until_stopped(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine function until it ends, or until Ctrl-C or SIGTERM cancels it; both are a clean end."""
+def run_until_stopped(work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    """Run a coroutine function until it ends (true), or until Ctrl-C or SIGTERM cancels it (false); both are a clean end."""
 
-    async def main() -> None:
+    async def main() -> bool:
         task = asyncio.create_task(work())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -120,5 +120,7 @@ def run_until_stopped(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
                 loop.add_signal_handler(number, task.cancel)
         with suppress(asyncio.CancelledError):
             await task
+            return True
+        return False
 
-    asyncio.run(main())
+    return asyncio.run(main())

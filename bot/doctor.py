@@ -54,9 +54,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     yield _device(settings)
     if not settings.token:
-        yield Finding(
-            "note", "DISCORD_TOKEN is not set: `catbot run` opens the sandbox. For Discord, put the bot token into .env"
-        )
+        yield Finding("note", "DISCORD_TOKEN is not set: `make run` opens the sandbox. For Discord, put the bot token into .env")
         return
     async for finding in _discord(settings, settings.token):
         yield finding
@@ -101,7 +99,7 @@ async def _discord(settings: Settings, token: str) -> AsyncIterator[Finding]:
     yield Finding("ok", f"intents: none of the privileged ones is needed (message content is {content})")
     if not application.get("bot_public", True):
         yield Finding("note", "the bot is not public: only you can invite it")
-    yield Finding("note", f"next: open {invite_url(int(application['id']))} to invite the cat, then `catbot run`")
+    yield Finding("note", f"next: open {invite_url(int(application['id']))} to invite the cat, then `make run`")
 
 
 async def _get_application(settings: Settings, token: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from model.errors import Busy, CatError, DeadlineExceeded, ServiceClosed
 log = logging.getLogger(__name__)
 
 _BUSY: dict[Language, str] = {"ja": "ﾌﾜｧ...（丸くなる）", "en": "Mrr... (curls up)"}
-_SLOW: dict[Language, str] = {"ja": "ﾑﾆｬ...（まだ眠い）", "en": "Mmm... (still sleepy)"}
+_SLOW: dict[Language, str] = {"ja": "ﾑﾆｬ...（まだ眠そう）", "en": "Mmm... (still sleepy)"}
 _LOST: dict[Language, str] = {"ja": "ﾆｬ？（首をかしげる）", "en": "Mrrp? (tilts head)"}
 
 #: Reactions instead of answers: the channel's queue is full; something went wrong.

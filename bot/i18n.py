@@ -24,12 +24,12 @@ JAPANESE: Words = {
     "checkpoint": "チェックポイント",
     # descriptions
     "Talk to the cat, or just hear it meow": "猫に話しかけます。何も書かなければ、猫が気ままに鳴きます",
-    "What to say to the cat": "猫に言いたいこと",
-    "Only you see the answer": "返事を自分だけに見せます",
+    "What to say to the cat": "猫にかける言葉",
+    "Only you see the answer": "返事が自分にだけ見えるようにします",
     "For the operator of this bot": "このボットの運用者向け",
     "Serve another checkpoint without a restart": "再起動せずに別のチェックポイントへ切り替えます",
-    "A local checkpoint, or a hub id such as user/name@revision": "手元のチェックポイント名、または user/name@revision",
-    "What serves, and how it is doing": "いま動いているモデルと調子を表示します",
+    "A local checkpoint, or a hub id such as user/name@revision": "手元のチェックポイント、または user/name@revision のような ID",
+    "What serves, and how it is doing": "いま動いているモデルと、その調子を表示します",
 }
 
 _OPERATOR: dict[str, Words] = {
@@ -42,10 +42,10 @@ _OPERATOR: dict[str, Words] = {
         "en": "Now serving {name} ({revision}); took {seconds:.1f} s",
     },
     "reload_failed": {
-        "ja": "切り替えていません。今の猫がそのまま返事をしています。理由: {reason}",
+        "ja": "切り替えませんでした。今の猫がそのまま返事を続けます。理由: {reason}",
         "en": "Nothing was changed; the present cat goes on answering. Reason: {reason}",
     },
-    "loading": {"ja": "モデルを読み込んでいます。少し待ってください。", "en": "The model is still loading; wait a moment."},
+    "loading": {"ja": "モデルを読み込んでいます。少しお待ちください。", "en": "The model is still loading; wait a moment."},
     "unknown": {
         "ja": "予期しないエラーです。ログで {code} を探してください。",
         "en": "Unexpected error; look for {code} in the log.",

@@ -74,7 +74,7 @@ _HINTS = {
     "discord_api_base": f"an address such as {DISCORD_API_BASE}",
     "catbot_operator_ids": "user ids separated by commas, such as 80351110224678912,80351110224678913",
     "admin_guild_id": "a server id (a number), or nothing",
-    "catbot_checkpoint": "'bundled', a folder, or a hub id such as user/name@revision",
+    "catbot_checkpoint": "'bundled', a name in the checkpoints folder, a folder, or a hub id such as user/name@revision",
     "catbot_device": "auto, cpu, cuda or cuda:0",
     "catbot_max_batch": "a whole number from 1 to 4096",
     "catbot_language": "auto, ja or en",

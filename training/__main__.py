@@ -37,7 +37,7 @@ def run(
     measured = {"development": scores(evaluate(output))}
     write_manifest(output, manifest.model_copy(update={"scores": measured}), manifest.sha256)
     print(json.dumps(measured, ensure_ascii=False))
-    print(f"wrote {output}; try it with: catbot chat --checkpoint {output}")
+    print(f"wrote {output}; try it with: .venv/bin/catbot chat --checkpoint {output}")
 
 
 @app.command("evaluate")
