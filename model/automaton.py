@@ -7,6 +7,7 @@ be finished with it, and the distance to the end that lets a sampler always fini
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ class _Builder:
 
     def add_expression(self, expression: str, tokens: Mapping[int, bytes]) -> int:
         """Rows for every state that whole tokens reach; returns the number of the first."""
-        table, start = _minimal(*_byte_automaton(expression))
+        table, start = byte_automaton(expression)
         usable = _usable(table, tokens)
         places = np.array([self.columns[token] for token in usable], dtype=np.int64)
         spelled = _spelled([tokens[token] for token in usable])
@@ -121,7 +122,18 @@ class _Builder:
         return _renumber(table, distance, self.starts, np.array(list(self.columns), dtype=np.int64))
 
 
-def _byte_automaton(expression: str) -> tuple[NDArray[np.int32], int]:
+@lru_cache(maxsize=16)
+def byte_automaton(expression: str) -> tuple[NDArray[np.int32], int]:
+    """The smallest automaton over bytes for an expression: [states, 256] int32 next states, and the first state.
+
+    It depends on no checkpoint and takes a quarter of a second, so it is kept, and can be made while torch is imported.
+    """
+    table, start = _minimal(*_compiled(expression))
+    table.setflags(write=False)
+    return table, start
+
+
+def _compiled(expression: str) -> tuple[NDArray[np.int32], int]:
     """[states, 256] int32 next states over bytes, and the first state. `_END` leads away from where a reply may end.
 
     outlines-core forgets ways that go on from where a match could end: "ab|abc" loses "abc", and "a(bb)?" byte by byte

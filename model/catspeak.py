@@ -6,6 +6,7 @@ It knows no tokens, no model and no Discord: `model.automaton` turns the express
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -123,6 +124,12 @@ def pattern(language: Language, *, tokenizer_spelling: bool = False) -> str:
     voice = "|".join(_voice_ja(*shape) for shape in ((1, 6, 3), (2, 6, 3), (3, 4, 2), (3, 3, 3)))
     reply = f"(?:{voice})(?:（[{_KANA_KANJI}]{{1,{ACTION_CHARS_JA}}}）)?"
     return _nfkc_pattern(reply) if tokenizer_spelling else reply
+
+
+def reply_patterns(languages: Iterable[Language], *, tokenizer_spelling: bool, leading_space: bool) -> dict[str, str]:
+    """The expression of each language as a tokenizer writes it: those made for running text put a space before a reply."""
+    lead = " ?" if leading_space else ""
+    return {code: f"{lead}(?:{pattern(code, tokenizer_spelling=tokenizer_spelling)})" for code in languages}
 
 
 @cache

@@ -9,14 +9,16 @@ import contextlib
 import logging
 import math
 import statistics
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .catspeak import Language
-from .checkpoint import BUNDLED, Checkpoint, open_checkpoint
+from .automaton import byte_automaton
+from .catspeak import Language, reply_patterns
+from .checkpoint import BUNDLED, Checkpoint, Manifest, open_checkpoint
 from .engine.request import Reply, Request, Sampling
 from .engine.scheduler import Ticket
 from .errors import DeadlineExceeded, ProbeFailed, ServiceError, SwapInProgress
@@ -189,12 +191,23 @@ def _resolver(future: "asyncio.Future[Reply]") -> Callable[[Reply | ServiceError
 
 def _load(source: str | Path, device: str, cache_dir: Path | None) -> "Runner":
     """Verify, load, warm and probe a checkpoint; raises before anything of it may serve."""
-    from .engine import worker  # noqa: F401 - imported here, in the thread, because it is slow
+    checkpoint = open_checkpoint(source, cache_dir=cache_dir)
+    ahead = threading.Thread(target=_compile_ahead, args=(checkpoint.manifest,), name="catbot-grammar")
+    ahead.start()
+    from .engine import worker  # noqa: F401 - with torch, and therefore here in the thread
     from .engine.runner import Runner
 
-    runner = Runner(open_checkpoint(source, cache_dir=cache_dir), device)
+    ahead.join()
+    runner = Runner(checkpoint, device)
     probe(runner)
     return runner
+
+
+def _compile_ahead(manifest: Manifest) -> None:
+    """Compile the grammar of our own format: it needs half a second and no torch, whose import takes longer."""
+    if manifest.prompt_format == "catbot":
+        for expression in reply_patterns(manifest.languages, tokenizer_spelling=False, leading_space=False).values():
+            byte_automaton(expression)
 
 
 def probe(runner: "Runner") -> None:

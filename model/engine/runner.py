@@ -5,14 +5,14 @@ reads a batch of prompts, `Batch.step` adds one token to each reply. Knows no qu
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from ..automaton import compile_automaton
-from ..catspeak import MOODS, Language, canonical, parse, pattern
+from ..catspeak import MOODS, Language, canonical, parse, reply_patterns
 from ..checkpoint import Checkpoint
 from ..errors import CheckpointUnsupported, WorkerFailed
 from ..prompt import open_prompt, reply_language
@@ -50,7 +50,9 @@ class Runner:
         self.tokenizer = load_tokenizer(checkpoint.folder)
         self._prompt = open_prompt(checkpoint.manifest.prompt_format, self.tokenizer)
         self._moods = dict(zip(self._prompt.mood_ids, MOODS, strict=False))
-        patterns = _patterns(self.tokenizer, checkpoint.manifest.languages, self._moods)
+        patterns = reply_patterns(
+            checkpoint.manifest.languages, tokenizer_spelling=self.tokenizer.normalises, leading_space=not self._moods
+        )
         openings = dict.fromkeys(patterns, self._prompt.mood_ids)
         self.automaton = compile_automaton(
             patterns, _vocabulary(self.tokenizer, checkpoint), self.tokenizer.eos_id, openings=openings
@@ -180,12 +182,6 @@ def _draw(samplings: Sequence[Sampling], device: torch.device) -> Draw:
         top_p=torch.tensor([max(s.top_p, 1e-6) for s in samplings], device=device),
         greedy=torch.tensor([s.temperature == 0 for s in samplings], device=device),
     )
-
-
-def _patterns(tokenizer: Tokenizer, languages: Sequence[Language], moods: Mapping[int, str]) -> dict[str, str]:
-    # Tokenizers made for running text may write a space before the first word; ours does not.
-    lead = "" if moods else " ?"
-    return {language: lead + "(?:" + pattern(language, tokenizer_spelling=tokenizer.normalises) + ")" for language in languages}
 
 
 def _vocabulary(tokenizer: Tokenizer, checkpoint: Checkpoint) -> dict[int, bytes]:

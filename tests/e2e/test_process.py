@@ -130,3 +130,25 @@ def test_the_page_talks_to_the_cat(tmp_path: Path, browser: Any) -> None:
         severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert all(is_catspeak(answer) for answer in answers), answers
     assert severe == []
+
+
+@pytest.mark.parametrize("options", [[], ["--jsonl"]])
+def test_ctrl_c_ends_a_chat_that_waits_for_a_line(tmp_path: Path, options: list[str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "bot", "chat", *options]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write('{"channel": "a", "text": "ご飯だよ"}\n' if options else "ご飯だよ\n")
+        process.stdin.flush()
+        assert process.stdout.readline().strip()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(TIMEOUT) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.communicate()
