@@ -218,8 +218,9 @@ def _take_apart(text: str, language: Language) -> CatSpeak:
 _NOT_PROSE = re.compile(r"https?://\S+|<a?:\w+:\d+>|<[@#]&?!?\d+>|:\w+:|`[^`]*`")
 _JAPANESE = re.compile("[ぁ-ゖァ-ヺｦ-ﾟ々一-鿿]")
 _LATIN_WORD = re.compile("[A-Za-zÀ-ɏ]+(?:['’][A-Za-z]+)?")
+# Possessive ("++"): "na" can be read as one syllable or as two, and trying both for each would take for ever.
 _ROMAJI = re.compile(
-    r"(?:(?:ky|gy|sh|sy|j|jy|ch|ty|ts|ny|hy|by|py|my|ry|kk|tt|ss|pp|cch|ssh|[kgsztdnhbpmyrwf])?[aiueo]|n|')+", re.IGNORECASE
+    r"(?:(?:ky|gy|sh|sy|j|jy|ch|ty|ts|ny|hy|by|py|my|ry|kk|tt|ss|pp|cch|ssh|[kgsztdnhbpmyrwf])?[aiueo]|n|')++", re.IGNORECASE
 )
 # Words of everyday English that are also well-formed romaji. Without them "no more", "hi" or "are you home" would be
 # taken for romaji; with them a lone such word still counts as English, which is how people write to a bot.

@@ -322,3 +322,8 @@ def test_language_of_a_message(expected: str, text: str) -> None:
 @given(st.text())
 def test_any_text_has_a_language(text: str) -> None:
     assert detect_language(text) in LANGUAGES
+
+
+@pytest.mark.parametrize("text", ["na" * 2000 + "x", "nya" * 1300 + "h", "n" * 4000 + "!x", "`" * 3999, ":a" * 2000])
+def test_long_messages_cannot_stall_the_language_detection(text: str) -> None:
+    assert detect_language(text) in LANGUAGES
