@@ -64,7 +64,8 @@ class GPT2:
         self._heads: int = config["n_head"]
         self._epsilon: float = config.get("layer_norm_epsilon", 1e-5)
         self._gelu: str = _ACTIVATIONS[config.get("activation_function", "gelu_new")]
-        place = {"device": device, "dtype": dtype}
+        place = {"device": device, "dtype": dtype, "copy": True}
+        # Copies: safetensors maps the file, and one that is overwritten in place must not reach into what serves.
         weights = {name.removeprefix("transformer."): tensor.to(**place) for name, tensor in tensors.items()}  # type: ignore[call-overload]
         self._tokens, self._places = weights["wte.weight"], weights["wpe.weight"]
         if self._tokens.shape != (config["vocab_size"], config["n_embd"]) or len(self._places) != self.positions:

@@ -67,3 +67,17 @@ def test_missing_tensor(catbot_checkpoint: Path, missing: str) -> None:
     config = json.loads((catbot_checkpoint / "config.json").read_text())
     with pytest.raises(KeyError):
         GPT2(config, tensors, CPU, torch.float32, torch.tensor([0]))
+
+
+def test_a_file_that_is_overwritten_does_not_reach_what_serves(tmp_path: Path) -> None:
+    save_gpt2(tmp_path, 100, n_positions=64)
+    config = json.loads((tmp_path / "config.json").read_text())
+    network = GPT2(config, read_weights(tmp_path), CPU, torch.float32, torch.arange(100))
+    question = torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool), 1
+    before, _ = network.prefill(*question)
+    path = tmp_path / "model.safetensors"
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 4)
+        file.write(b"\x3f" * (path.stat().st_size // 2))
+    after, _ = network.prefill(*question)
+    assert torch.equal(before, after)
