@@ -131,24 +131,42 @@ class Replier:
         self.conversations.add(channel_id, author_id, time.monotonic(), *said, Turn("cat", reply.text))
 
 
+#: Typing tasks that are still talking to Discord; held so that they are not collected.
+_typing: set["asyncio.Task[None]"] = set()
+
+
 @asynccontextmanager
 async def typing_when_slow(channel: discord.abc.Messageable) -> AsyncIterator[None]:
-    """Show typing while the block runs, but only once it has run for TYPING_AFTER seconds."""
+    """Show typing while the block runs, but only once it has run for TYPING_AFTER seconds.
+
+    A request under way is left to end by itself: discord.py 2.7 that is cancelled while it waits out a global rate limit
+    never lets another request through.
+    """
+    done = asyncio.Event()
 
     async def show() -> None:
-        await asyncio.sleep(TYPING_AFTER)
+        wait = TYPING_AFTER
         # Typing is a courtesy: not being allowed to show it, or no answer to it, must not cost the reply.
         with contextlib.suppress(Exception):
-            async with channel.typing():
-                await asyncio.Event().wait()
+            while not await _happens(done, wait):
+                await channel.typing()
+                wait = 8.0  # Discord shows it for ten seconds
 
     task = asyncio.create_task(show())
+    _typing.add(task)
+    task.add_done_callback(_typing.discard)
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        done.set()
+
+
+async def _happens(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event is set within so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    return False
 
 
 async def post(message: discord.Message, reply: str) -> None:

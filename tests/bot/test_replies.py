@@ -283,6 +283,7 @@ async def test_a_quick_reply_shows_no_typing(monkeypatch: pytest.MonkeyPatch) ->
     here = Channel()
     async with typing_when_slow(here.channel):
         await settle()
+    await settle()  # the task ends by itself, at the next turn of the loop
     here.http.send_typing.assert_not_called()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
