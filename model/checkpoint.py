@@ -85,8 +85,14 @@ def open_checkpoint(source: str | Path, *, cache_dir: Path | None = None) -> Che
     that says what to do.
     """
     text = str(source).strip()
-    folder = Path(text).expanduser()
-    if text and folder.is_dir():
+    try:
+        folder = Path(text).expanduser()
+        found = bool(text) and folder.is_dir()
+    except (OSError, RuntimeError) as error:  # a name too long for the file system; "~nobody"
+        raise CheckpointNotFound(
+            f"{text[:60]!r} cannot be a folder; give a folder, or a hub id such as user/name@revision"
+        ) from error
+    if found:
         return verify(folder, text)
     if isinstance(source, Path) or not _looks_like_hub_id(text):
         raise CheckpointNotFound(f"there is no checkpoint folder {text!r}; give a folder, or a hub id such as user/name@revision")

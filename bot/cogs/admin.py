@@ -64,6 +64,8 @@ class Admin(commands.GroupCog, group_name="admin", group_description="For the op
 
     @reload.autocomplete("checkpoint")
     async def _checkpoints(self, interaction: discord.Interaction[CatBot], current: str) -> list[app_commands.Choice[str]]:
+        if not await self.bot.is_operator(interaction.user):  # discord.py runs no interaction_check for autocomplete
+            return []
         names = local_checkpoints(self.bot.settings.catbot_checkpoints_dir)
         return [app_commands.Choice(name=name[:100], value=name[:100]) for name in names if current.lower() in name.lower()][:25]
 

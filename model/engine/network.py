@@ -89,7 +89,8 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for path in weight_files(folder):
         try:
-            tensors.update(safetensors.torch.load_file(path))
+            # Read, not mapped: a mapped file that is overwritten in place ends the process (SIGBUS).
+            tensors.update(safetensors.torch.load(path.read_bytes()))
         except (safetensors.SafetensorError, OSError, ValueError) as error:
             raise CheckpointCorrupt(f"{folder.name}: {path.name} is truncated or not safetensors; copy it again") from error
     check_finite(folder.name, tensors)

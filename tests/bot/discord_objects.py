@@ -13,7 +13,7 @@ from discord.http import HTTPClient, Route
 
 from bot.client import COGS, CatBot
 from bot.i18n import CatTranslator
-from bot.settings import Settings
+from bot.settings import DISCORD_API_BASE, Settings
 
 CAT_ID = 900
 AUTHOR = {"id": "7", "username": "mika", "discriminator": "0", "avatar": None, "global_name": None}
@@ -94,7 +94,7 @@ def http_error(kind: type[discord.HTTPException], status: int, text: str = "Miss
 @asynccontextmanager
 async def unconnected_bot(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CatBot]:
     """The bot with its cogs and translations, never connected; its model never comes."""
-    monkeypatch.setattr(Route, "BASE", Route.BASE)  # the bot sets it; this puts it back
+    monkeypatch.setattr(Route, "BASE", DISCORD_API_BASE)  # the bot may set it; this puts it back
     async with CatBot(settings, asyncio.get_running_loop().create_future()) as bot:
         await bot.tree.set_translator(CatTranslator())
         for name in COGS:

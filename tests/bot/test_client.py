@@ -250,7 +250,10 @@ async def test_others_get_no_suggestions_and_no_message(bot: CatBot) -> None:
 
 
 @pytest.mark.parametrize(("typed", "shown"), [("", ["bundled", "Mike", "tama"]), ("MI", ["Mike"]), ("x", [])])
-async def test_suggestions_are_the_local_checkpoints(typed: str, shown: list[str], bot: CatBot) -> None:
+async def test_suggestions_are_the_local_checkpoints(
+    typed: str, shown: list[str], bot: CatBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot, "is_operator", AsyncMock(return_value=True))
     for age, name in enumerate(("Mike", "tama")):
         folder = bot.settings.catbot_checkpoints_dir / name
         folder.mkdir(parents=True)
@@ -261,7 +264,8 @@ async def test_suggestions_are_the_local_checkpoints(typed: str, shown: list[str
     assert [(choice.name, choice.value) for choice in choices] == [(name, name) for name in shown]
 
 
-async def test_no_more_suggestions_than_discord_takes(bot: CatBot) -> None:
+async def test_no_more_suggestions_than_discord_takes(bot: CatBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bot, "is_operator", AsyncMock(return_value=True))
     for number in range(40):
         folder = bot.settings.catbot_checkpoints_dir / f"{number}{'x' * 120}"
         folder.mkdir(parents=True)

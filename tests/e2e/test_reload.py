@@ -91,7 +91,7 @@ async def test_a_bad_checkpoint_is_refused_and_the_old_one_goes_on(start: Start,
     assert is_catspeak((await live.sandbox.next_reply("general", after=message)).content)
 
 
-@pytest.mark.parametrize("name", ["nowhere", "../second", "no/such@revision/../x", "/nowhere/at/all"])
+@pytest.mark.parametrize("name", ["nowhere", "あ" * 200, "~nobody/x", "../second", "no/such@revision/../x", "/nowhere/at/all"])
 async def test_a_checkpoint_that_is_not_there_is_refused(start: Start, second: Path, name: str) -> None:
     live = await start(catbot_checkpoints_dir=second.parent)
     assert await reload(live, name)
@@ -116,6 +116,8 @@ async def test_the_operator_is_offered_local_checkpoints(start: Start, second: P
     await live.sandbox.wait_commands()
     choices = await live.sandbox.autocomplete("admin reload", "checkpoint", "", user="owner")
     assert [choice["value"] for choice in choices] == ["bundled", "second"]
+    for user in ("member", "manager"):
+        assert await live.sandbox.autocomplete("admin reload", "checkpoint", "", user=user) == []
     assert await live.sandbox.autocomplete("admin reload", "checkpoint", "sec", user="owner") == [
         {"name": "second", "value": "second"}
     ]
