@@ -64,8 +64,7 @@ class GPT2:
         self._heads: int = config["n_head"]
         self._epsilon: float = config.get("layer_norm_epsilon", 1e-5)
         self._gelu: str = _ACTIVATIONS[config.get("activation_function", "gelu_new")]
-        place = {"device": device, "dtype": dtype, "copy": True}
-        # Copies: safetensors maps the file, and one that is overwritten in place must not reach into what serves.
+        place = {"device": device, "dtype": dtype}
         weights = {name.removeprefix("transformer."): tensor.to(**place) for name, tensor in tensors.items()}  # type: ignore[call-overload]
         self._tokens, self._places = weights["wte.weight"], weights["wpe.weight"]
         if self._tokens.shape != (config["vocab_size"], config["n_embd"]) or len(self._places) != self.positions:
@@ -78,7 +77,7 @@ class GPT2:
         """See `Network.prefill`."""
         rows, width = ids.shape
         shape = (len(self._layers), rows, self._heads, width + new_tokens, self._tokens.shape[1] // self._heads)
-        keys, values = torch.zeros(shape, dtype=self._tokens.dtype, device=ids.device), None
+        keys = torch.zeros(shape, dtype=self._tokens.dtype, device=ids.device)
         values = torch.zeros_like(keys)
         length = torch.zeros(rows, width + new_tokens, dtype=torch.bool, device=ids.device)
         length[:, :width] = mask
