@@ -1,6 +1,7 @@
 """The command line `catbot`. Thin: each command imports what it needs when it runs, so that --help is instant."""
 
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
@@ -32,6 +33,13 @@ def _fail(message: str) -> NoReturn:
     raise SystemExit(1)
 
 
+def _leave() -> NoReturn:
+    """End now. Everything is closed, but a thread may still wait for a line or for a download, and Python for it."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
 def _settings(env_file: Path, **overrides: object) -> "Settings":
     from .settings import SettingsError, load_settings
 
@@ -57,9 +65,11 @@ def run(env_file: EnvFile = DEFAULT_ENV_FILE, checkpoint: CheckpointOption = Non
 
     token = settings.token
     try:
-        run_until_stopped(lambda: run_bot(settings, token) if token else run_sandboxed(settings, announce))
+        ended = run_until_stopped(lambda: run_bot(settings, token) if token else run_sandboxed(settings, announce))
     except StartFailed as error:
         _fail(str(error))
+    if not ended:
+        _leave()
 
 
 @app.command()
@@ -79,10 +89,15 @@ def chat(
     from .terminal import chat_jsonl, read_from_terminal
 
     set_up_logging(settings, quiet=True)
+    if sys.stdin is None or sys.stdin.closed:
+        _fail("there is nothing to read: standard input is closed")
+    # JSON is UTF-8 wherever it is read; a terminal that cannot show a cat shows question marks.
+    encoding = "utf-8" if jsonl else None
+    for stream in (sys.stdin, sys.stdout):
+        stream.reconfigure(encoding=encoding, errors="replace")  # type: ignore[union-attr]
 
     async def work() -> None:
         async with open_cat(settings) as cat:
-            sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
             if jsonl:
                 await chat_jsonl(settings, cat, sys.stdin, sys.stdout, concurrency=concurrency)
             else:
@@ -93,9 +108,7 @@ def chat(
     except CatError as error:
         _fail(str(error))
     if not ended:
-        # A thread still waits for a line. Everything is closed; ending the ordinary way would wait for the line, too.
-        sys.stdout.flush()
-        os._exit(0)
+        _leave()
 
 
 @app.command()

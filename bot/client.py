@@ -22,7 +22,7 @@ from model.service import CatModel
 
 from .errors import report, shrug
 from .i18n import CatTranslator, language_of
-from .replies import Replier
+from .replies import CONNECTION_ERRORS, Replier
 from .settings import DISCORD_API_BASE, Settings
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,10 @@ class CatTree(app_commands.CommandTree["CatBot"]):
         name = interaction.command.qualified_name if interaction.command else "?"
         report(cause, f"/{name} {interaction.id}")
         words = shrug(cause, language_of(interaction.locale))
-        with contextlib.suppress(discord.HTTPException):
-            if interaction.response.is_done():
+        with contextlib.suppress(*CONNECTION_ERRORS):
+            if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+                await interaction.edit_original_response(content=words)
+            elif interaction.response.is_done():
                 await interaction.followup.send(words, ephemeral=True)
             else:
                 await interaction.response.send_message(words, ephemeral=True)

@@ -4,14 +4,13 @@ Owns the two loops and their formats. The same replier as on Discord answers, so
 """
 
 import asyncio
-import contextlib
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from model.blocking import run_blocking
 from model.errors import CatError
 from model.service import CatModel
 
@@ -29,7 +28,7 @@ async def chat(settings: Settings, cat: CatModel, *, read: Callable[[], str], wr
     replier = Replier(settings, _ready(cat))
     while True:
         try:
-            text = (await _blocking(read)).strip()
+            text = (await run_blocking(read)).strip()
         except EOFError:
             return
         if text.lower() in GOODBYES:
@@ -55,7 +54,7 @@ async def chat_jsonl(settings: Settings, cat: CatModel, source: TextIO, sink: Te
     async def feed() -> None:
         number = 0
         try:
-            while line := await _blocking(source.readline):
+            while line := await run_blocking(source.readline):
                 number += 1
                 if line.strip():
                     await pending.put(asyncio.create_task(session.answer(line, number)))
@@ -121,27 +120,6 @@ def _write_line(answer: dict[str, Any]) -> str:
     except UnicodeEncodeError:
         return json.dumps(answer)
     return line
-
-
-async def _blocking(read: Callable[[], str]) -> str:
-    """Wait for a blocking read in a daemon thread: unlike asyncio's own threads, nobody waits for it after Ctrl-C."""
-    loop = asyncio.get_running_loop()
-    line: asyncio.Future[str] = loop.create_future()
-
-    def deliver(settle: Callable[[Any], None], value: Any) -> None:
-        if not line.done():
-            settle(value)
-
-    def work() -> None:
-        try:
-            outcome: tuple[Callable[[Any], None], Any] = line.set_result, read()
-        except Exception as error:
-            outcome = line.set_exception, error
-        with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
-            loop.call_soon_threadsafe(deliver, *outcome)
-
-    threading.Thread(target=work, daemon=True).start()
-    return await line
 
 
 def _ready(cat: CatModel) -> Any:

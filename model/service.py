@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .automaton import byte_automaton
+from .blocking import run_blocking
 from .catspeak import Language, reply_patterns
 from .checkpoint import BUNDLED, Checkpoint, Manifest, open_checkpoint
 from .engine.request import Reply, Request, Sampling
@@ -88,7 +89,7 @@ class CatModel:
         `source` is a folder, a hub id or hub id@revision; `device` "auto", "cpu", "cuda" or "cuda:N". Raises one of the
         CheckpointError family or NotEnoughMemory.
         """
-        runner = await asyncio.to_thread(_load, source, device, cache_dir)
+        runner = await run_blocking(_load, source, device, cache_dir)
         from .engine.worker import Worker  # the load has imported torch already
 
         # Only now, on this side: a load that is cancelled half-way must not leave a thread behind.
@@ -146,7 +147,7 @@ class CatModel:
         if self._swapping.locked():
             raise SwapInProgress("another reload is running; wait for it to end")
         async with self._swapping:
-            candidate = await asyncio.to_thread(_load, source, self._device, self._cache_dir)
+            candidate = await run_blocking(_load, source, self._device, self._cache_dir)
             await asyncio.wrap_future(self._worker.replace(candidate))
         log.info("now serving %s (%s)", candidate.checkpoint.name, candidate.checkpoint.revision)
         return candidate.checkpoint

@@ -41,7 +41,8 @@ class Cat(commands.Cog):
         finally:
             work.cancel()
         if interaction.response.is_done():
-            await interaction.followup.send(said, allowed_mentions=discord.AllowedMentions.none(), ephemeral=private)
+            # Editing what was announced can be repeated after a lost answer; a follow-up would be a second message.
+            await interaction.edit_original_response(content=said, allowed_mentions=discord.AllowedMentions.none())
         else:
             await interaction.response.send_message(said, ephemeral=private)
 

@@ -56,6 +56,9 @@ class CausalLM:
         from .network import check_finite
 
         check_finite(folder.name, dict(model.named_parameters()))
+        # What was loaded is still the mapped file: overwriting it in place would change, or end, a running model.
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.data = tensor.data.clone()
         self._model: Any = model.eval()
         self._model.to(device)
         self._columns = columns.to(device)

@@ -131,7 +131,7 @@ async def test_answers_keep_the_order_of_the_lines_although_later_ones_are_ready
 async def test_each_channel_has_its_own_context_and_its_lines_wait_for_each_other(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asyncio, "to_thread", in_this_thread)
+    monkeypatch.setattr("bot.terminal.run_blocking", in_this_thread)
     cat = ScriptedCat()
     given = [line(channel, f"{channel}{number}") for number in range(3) for channel in "ab"]
     await lines(settings, cat, *given)
@@ -144,7 +144,7 @@ async def test_each_channel_has_its_own_context_and_its_lines_wait_for_each_othe
 async def test_no_more_channels_at_once_than_asked(
     concurrency: int, at_once: int, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asyncio, "to_thread", in_this_thread)
+    monkeypatch.setattr("bot.terminal.run_blocking", in_this_thread)
     cat = ScriptedCat()
     cat.held = {"hi": asyncio.Event()}
     running = asyncio.create_task(lines(settings, cat, *(line(n, "hi") for n in range(20)), concurrency=concurrency))
@@ -159,7 +159,7 @@ async def test_no_more_channels_at_once_than_asked(
 async def test_a_script_may_write_more_lines_to_a_channel_than_people_may(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asyncio, "to_thread", in_this_thread)
+    monkeypatch.setattr("bot.terminal.run_blocking", in_this_thread)
     few = settings.model_copy(update={"catbot_channel_queue": 0})
     answers = await lines(few, ScriptedCat(), *(line("a", str(number)) for number in range(30)))
     assert all("reply" in answer for answer in answers)
@@ -244,7 +244,7 @@ async def test_japanese_is_written_as_it_is(settings: Settings) -> None:
 
 
 async def in_this_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Instead of asyncio.to_thread: all lines are there before the first answer is, whatever this machine is busy with."""
+    """Instead of run_blocking: all lines are there before the first answer is, whatever this machine is busy with."""
     return function(*arguments)
 
 
