@@ -44,6 +44,10 @@ class Manifest(BaseModel):
     languages: tuple[Language, ...] = LANGUAGES
     #: Ids that occur in the training replies, moods left out; None allows all that the grammar allows.
     reply_token_ids: tuple[int, ...] | None = None
+    #: The odds of the mood token are its logits divided by this: found on the development set, so that they can be believed.
+    mood_temperature: float = Field(default=1.0, gt=0)
+    #: Below this probability of the likeliest mood the cat is curious instead; 0 switches that off.
+    mood_floor: float = Field(default=0.0, ge=0, le=1)
     #: sha256 in hex of every other file of the folder that serving reads.
     sha256: dict[str, str] = Field(default_factory=dict)
     #: How it was trained: command, seed, data hash, versions.

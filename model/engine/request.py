@@ -50,11 +50,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply in canonical cat speak, taken apart. `mood` is None for prompt formats without moods."""
+    """A reply in canonical cat speak, taken apart. `mood` and its `confidence` (0 to 1) are None for prompt formats without
+    moods. A curious cat of low confidence is one that did not understand."""
 
     text: str
     cries: tuple[str, ...]
     action: str | None
     language: Language
     mood: str | None
+    confidence: float | None
     usage: Usage

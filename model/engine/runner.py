@@ -15,7 +15,7 @@ from ..automaton import compile_automaton
 from ..catspeak import MOODS, Language, canonical, parse, reply_patterns
 from ..checkpoint import Checkpoint
 from ..errors import CheckpointUnsupported, WorkerFailed
-from ..prompt import open_prompt, reply_language
+from ..prompt import Turn, open_prompt, reply_language
 from ..tokenizer import Tokenizer, load_tokenizer
 from .network import Cache, Network, load_network, pick_device
 from .request import Reply, Request, Sampling, Usage
@@ -24,20 +24,25 @@ from .sampler import Draw, TokenMask, sample, uniforms
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An encoded request: prompt ids, the language that was settled, and how to draw."""
+    """An encoded request: prompt ids, the language that was settled, how to draw, and whether nothing was said."""
 
     ids: list[int]
     language: Language
     sampling: Sampling
+    idle: bool = False
 
 
 @dataclass(slots=True)
 class Written:
-    """The tokens that a row has got so far, as columns of the automaton; `row` is its place in the batch's `start`."""
+    """The tokens that a row has got so far, as columns of the automaton; `row` is its place in the batch's `start`.
+
+    `confidence` is the probability of the likeliest mood, 1 before it was drawn.
+    """
 
     row: int
     prepared: Prepared
     columns: list[int] = field(default_factory=list)
+    confidence: float = 1.0
 
 
 class Runner:
@@ -59,7 +64,12 @@ class Runner:
         )
         self.mask = TokenMask(self.automaton, self.device)
         self.token_ids = torch.from_numpy(self.automaton.token_ids).to(self.device)
+        self.curious = self._column_of_curious()
         self.network: Network = load_network(checkpoint, self.device, self.token_ids, self.tokenizer.size)
+
+    def _column_of_curious(self) -> int:
+        ids = [token for token, mood in self._moods.items() if mood == "curious"]
+        return self.automaton.token_ids.tolist().index(ids[0]) if ids else -1
 
     @property
     def has_moods(self) -> bool:
@@ -73,7 +83,7 @@ class Runner:
             language = next(iter(self.checkpoint.manifest.languages))
         budget = self._budget(request.sampling)
         ids = self._prompt.encode(request.turns, language, self.network.positions - budget)
-        return Prepared(ids, language, request.sampling)
+        return Prepared(ids, language, request.sampling, idle=_is_idle(request.turns))
 
     def _budget(self, sampling: Sampling) -> int:
         return max(sampling.max_new_tokens, self.automaton.longest_shortest)
@@ -92,15 +102,19 @@ class Runner:
         """A finished row as a reply. The grammar makes it valid; should it not be, that is a defect and raises WorkerFailed."""
         tokens = [int(self.automaton.token_ids[column]) for column in written.columns]
         mood = self._moods.get(tokens[0])
-        text = self.tokenizer.decode(tokens[1 if mood else 0 : -1]).strip()
-        if self.tokenizer.normalises and written.prepared.language == "ja":
-            text = canonical(text)
+        text = self.spell(tokens[:-1], written.prepared.language)
         try:
             said = parse(text, written.prepared.language)
         except ValueError as error:
             raise WorkerFailed(f"the grammar let through {text!r}") from error
         usage = Usage(len(written.prepared.ids), len(tokens), queue_ms, total_ms)
-        return Reply(said.text, said.cries, said.action, said.language, mood, usage)
+        confidence = written.confidence if mood else None
+        return Reply(said.text, said.cries, said.action, said.language, mood, confidence, usage)
+
+    def spell(self, tokens: Sequence[int], language: Language) -> str:
+        """Generated ids, mood first where there is one, as canonical text. Whether it is cat speak is not looked at."""
+        text = self.tokenizer.decode(list(tokens[1:] if self._moods else tokens)).strip()
+        return canonical(text) if self.tokenizer.normalises and language == "ja" else text
 
 
 class Batch:
@@ -134,7 +148,10 @@ class Batch:
             raise FloatingPointError(f"{runner.checkpoint.name} computed NaN or infinite logits")
         allowed = runner.mask.allowed(self._states, self._budgets)
         uniform = torch.from_numpy(uniforms(self._seeds, self._steps)).to(logits.device)
-        columns = sample(logits, allowed, self._drawing(), uniform)
+        if self._steps == 0 and runner.has_moods:
+            columns = self._decide_mood(logits, allowed, uniform)
+        else:
+            columns = sample(logits, allowed, self._draw, uniform)
         self._states = runner.mask.next_state[self._states, columns].long()
         self._budgets = self._budgets - 1
         self._last = runner.token_ids[columns]
@@ -143,11 +160,20 @@ class Batch:
             written.columns.append(column)
         return self._leave((self._states == runner.automaton.end).tolist())
 
-    def _drawing(self) -> Draw:
-        # The mood is a decision, not a style: it is always the most likely one. Variety belongs to the words.
-        if self._steps == 0 and self._runner.has_moods:
-            return Draw(self._draw.temperature, self._draw.top_k, self._draw.top_p, torch.ones_like(self._draw.greedy))
-        return self._draw
+    def _decide_mood(self, logits: torch.Tensor, allowed: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+        """The likeliest mood, or curious where even that one is not likely enough.
+
+        The mood is a decision, not a style: variety belongs to the words. Only a cat that is left to itself has no reason
+        for any mood, and draws one.
+        """
+        manifest = self._runner.checkpoint.manifest
+        odds = (logits.masked_fill(~allowed, -torch.inf) / manifest.mood_temperature).softmax(dim=1)
+        confidence, columns = odds.max(dim=1)
+        columns = torch.where(confidence < manifest.mood_floor, self._runner.curious, columns)
+        for written, found in zip(self.rows, confidence.tolist(), strict=True):
+            written.confidence = found
+        idle = torch.tensor([written.prepared.idle for written in self.rows], device=columns.device)
+        return torch.where(idle, sample(logits, allowed, self._draw, uniform), columns)
 
     def drop(self, leaving: Sequence[bool]) -> None:
         """Take rows out before they are finished; `leaving` has one entry for each of `rows`."""
@@ -168,6 +194,10 @@ class Batch:
                 self._logits = self._logits[rows]
             self._cache.keep(rows)
         return left
+
+
+def _is_idle(turns: Sequence[Turn]) -> bool:
+    return not turns or turns[-1].role == "cat" or not turns[-1].text.strip()
 
 
 def _seed(sampling: Sampling) -> int:

@@ -127,6 +127,41 @@ def test_mood_is_the_most_likely_one_at_any_temperature(runner: Runner) -> None:
     assert len(moods) == 1
 
 
+def with_manifest(folder: Path, **changes: object) -> Runner:
+    manifest = json.loads((folder / "catbot.json").read_text("utf-8")) | changes
+    (folder / "catbot.json").write_text(json.dumps(manifest))
+    return Runner(open_checkpoint(folder), "cpu")
+
+
+def test_a_cat_that_is_not_sure_is_curious(tmp_path: Path) -> None:
+    folder = make_catbot_checkpoint(tmp_path / "unsure")
+    before = ask(with_manifest(folder, mood_floor=0.0), said(*TEXTS))
+    spoken = [place for place, text in enumerate(TEXTS) if text]
+    assert {before[place].mood for place in spoken} != {"curious"}
+    after = ask(with_manifest(folder, mood_floor=1.0), said(*TEXTS))
+    assert {after[place].mood for place in spoken} == {"curious"}
+    assert [reply.confidence for reply in after] == [reply.confidence for reply in before]
+    middle = sorted(before[place].confidence or 0 for place in spoken)[len(spoken) // 2]
+    for place, reply in enumerate(ask(with_manifest(folder, mood_floor=middle), said(*TEXTS))):
+        if place in spoken:
+            assert reply.mood == ("curious" if (reply.confidence or 0) < middle else before[place].mood)
+
+
+def test_confidence_is_a_probability_that_the_temperature_flattens(tmp_path: Path) -> None:
+    folder = make_catbot_checkpoint(tmp_path / "mine")
+    sharp = ask(with_manifest(folder, mood_temperature=0.01), said("ご飯だよ"))[0]
+    flat = ask(with_manifest(folder, mood_temperature=1e6), said("ご飯だよ"))[0]
+    assert sharp.mood == flat.mood
+    assert flat.confidence == pytest.approx(1 / len(MOODS), rel=1e-3)
+    assert flat.confidence < (sharp.confidence or 0) <= 1
+
+
+def test_a_cat_left_to_itself_has_moods_of_its_own(tmp_path: Path) -> None:
+    runner = with_manifest(make_catbot_checkpoint(tmp_path / "mine"), mood_floor=1.0)
+    requests = [Request((), sampling=Sampling(temperature=5.0, top_k=99, top_p=1.0)) for _ in range(30)]
+    assert len({reply.mood for reply in ask(runner, requests)}) > 2
+
+
 def test_usage(runner: Runner) -> None:
     request = said("ご飯だよ")[0]
     batch = runner.start([runner.prepare(request)])
