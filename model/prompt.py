@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
+import emoji
+
 from .catspeak import LANGUAGES, MOODS, Language, detect_language
 from .errors import CheckpointUnsupported, RequestInvalid
 from .tokenizer import Tokenizer
@@ -42,10 +44,17 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A training example: token ids and the weight of each one's loss (0 for what is only read), equally long."""
+    """A training example: token ids and the weight of each one's loss (0 for what is only read), equally long; and where
+    the last user text stands."""
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
+    said: range
+
+    @property
+    def mood_place(self) -> int:
+        """Where the mood token stands: after the text come <cat> and the language."""
+        return self.said.stop + 2
 
 
 # --- user text --------------------------------------------------------------------------------------------------
@@ -55,6 +64,9 @@ _CUSTOM_EMOJI = re.compile(r"<a?:(\w+):\d+>")
 _MENTION = re.compile(r"<(?:@[!&]?|#)\d+>")
 _RUN = re.compile(r"(.)\1{3,}")
 _SPACE = re.compile(r"\s+")
+_SKIN_TONE = re.compile("[\U0001f3fb-\U0001f3ff]")
+#: Characters of a message that are looked at, twice Discord's limit: normalising piled-up marks takes quadratic time.
+_MOST_CHARS = 8000
 
 
 def clean_text(text: str) -> str:
@@ -62,6 +74,8 @@ def clean_text(text: str) -> str:
 
     The same cleaning runs in training, so that width, case, zalgo and "aaaaaaah" cost the model nothing.
     """
+    if len(text) > _MOST_CHARS:
+        text = text[: _MOST_CHARS // 2] + text[-_MOST_CHARS // 2 :]
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = _MENTION.sub(" ", _CUSTOM_EMOJI.sub(r":\1:", _LINK.sub("🔗", text)))
     # More than one combining mark on a character is decoration. NFC first, so that ordinary accents and dakuten survive.
@@ -70,6 +84,15 @@ def clean_text(text: str) -> str:
     text = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp") and char != "\u200d" else char for char in text)
     text = _SPACE.sub(" ", _RUN.sub(r"\1\1\1", text)).strip()
     return text if len(text) <= MAX_TEXT_CHARS else text[: MAX_TEXT_CHARS // 2] + text[-MAX_TEXT_CHARS // 2 :]
+
+
+def name_emoji(text: str, language: Language) -> str:
+    """Emoji as their Unicode names in a language: "🎂" is ":バースデーケーキ:" or ":birthday cake:".
+
+    So one that never stood in the corpus still means something, and one that did shares what it means with the word.
+    """
+    named: str = emoji.demojize(_SKIN_TONE.sub("", text), delimiters=("\ue000", "\ue001"), language=language)
+    return re.sub("\ue000([^\ue000\ue001]*)\ue001", lambda found: f":{found[1].replace('_', ' ')}:", named)
 
 
 def reply_language(turns: Sequence[Turn], wanted: Language | Literal["auto"]) -> Language:
@@ -145,9 +168,14 @@ class CatbotPrompt:
         """Ids of the mood tokens, in the order of `catspeak.MOODS`."""
         return tuple(self._id[f"<mood:{mood}>"] for mood in MOODS)
 
-    def _turn(self, turn: Turn) -> list[int]:
+    @staticmethod
+    def read(text: str, language: Language) -> str:
+        """A user's text as this format spells it, before it becomes ids."""
+        return name_emoji(clean_text(text), language)
+
+    def _turn(self, turn: Turn, language: Language) -> list[int]:
         if turn.role == "user":
-            return [self._id["<human>"], *_encode_text(self._tokenizer, clean_text(turn.text))]
+            return [self._id["<human>"], *_encode_text(self._tokenizer, self.read(turn.text, language))]
         return [self._id["<cat>"], *_encode_text(self._tokenizer, turn.text), self._tokenizer.eos_id]
 
     def encode(self, turns: Sequence[Turn], language: Language, max_tokens: int) -> list[int]:
@@ -155,7 +183,11 @@ class CatbotPrompt:
         if not turns or turns[-1].role == "cat":
             turns = [*turns, Turn("user", "")]
         tail = [self._id["<cat>"], self._id[f"<{language}>"]]
-        return _fit([self._tokenizer.bos_id], [self._turn(turn) for turn in turns], tail, max_tokens)
+        return _fit([self._tokenizer.bos_id], [self._turn(turn, language) for turn in turns], tail, max_tokens)
+
+    def last_message(self, prompt: Sequence[int]) -> range:
+        """Where the last user text stands in an encoded prompt."""
+        return range(len(prompt) - list(reversed(prompt)).index(self._id["<human>"]), len(prompt) - 2)
 
     def answer(self, mood: str, reply: str) -> list[int]:
         """What the model learns to write: mood, reply, end of text."""
@@ -168,10 +200,9 @@ class CatbotPrompt:
         A model that only learns to answer learns the answers by heart; a small loss on the question makes it read. The
         mood is one token among ten, and the only one that a message decides (LOG.md has the figures).
         """
-        text_starts = len(prompt) - 1 - list(reversed(prompt)).index(self._id["<human>"]) + 1
-        read = len(prompt) - 2 - text_starts
-        weights = [0.0] * text_starts + [text_weight] * read + [0.0, 0.0, mood_weight] + [1.0] * (len(answer) - 1)
-        return Example((*prompt, *answer), tuple(weights))
+        said = self.last_message(prompt)
+        weights = [0.0] * said.start + [text_weight] * len(said) + [0.0, 0.0, mood_weight] + [1.0] * (len(answer) - 1)
+        return Example((*prompt, *answer), tuple(weights), said)
 
 
 _PERSONA = (

@@ -39,8 +39,12 @@ class TrainingRecipe(_Section):
     weight_decay: float = Field(ge=0)
     text_weight: float = Field(ge=0, le=1)
     mood_weight: float = Field(default=1.0, gt=0)
+    bag_weight: float = Field(default=0.0, ge=0)
+    teacher_weight: float = Field(default=0.0, ge=0)
+    crossings: int = Field(default=0, ge=0)
     sampling_share: float = Field(default=0.0, ge=0, le=1)
     sampling_alpha: float = Field(default=0.2, gt=0)
+    reply_share: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int = Field(ge=64)
 
 

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import sentencepiece
 
-from model.prompt import CatbotPrompt, clean_text
+from model.catspeak import LANGUAGES, Language
+from model.prompt import CatbotPrompt
 
 from .corpus.reader import Corpus
+from .corpus.templates import parts
 
 
 def train_tokenizer(corpus: Corpus, path: Path, *, vocab_size: int, piece_chars: int) -> None:
     """Train on the corpus and write `path` (spiece.model). Every character of a reply becomes a piece of its own."""
     replies = [line.text for line in corpus.replies]
-    texts = [clean_text(line.text) for line in corpus.utterances]
-    texts += [clean_text(text) for dialogue in corpus.dialogues for text in dialogue.texts]
+    texts = _texts(corpus)
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([*texts, *replies, *replies]),
@@ -46,6 +47,15 @@ def train_tokenizer(corpus: Corpus, path: Path, *, vocab_size: int, piece_chars:
         minloglevel=2,
     )
     path.write_bytes(model.getvalue())
+
+
+def _texts(corpus: Corpus) -> list[str]:
+    """All that people say in the corpus, as the model will read it."""
+    said: list[tuple[str, Language]] = [(line.text, line.language) for line in corpus.utterances]
+    said += [(text, dialogue.language) for dialogue in corpus.dialogues for text in dialogue.texts]
+    said += [(text, line.language) for line in corpus.templates for text in parts(line.text)]
+    said += [(word, code) for code in LANGUAGES for words in corpus.words.get(code, {}).values() for word in words]
+    return [CatbotPrompt.read(text, language) for text, language in said if text]
 
 
 def export_for_transformers(spiece: Path, folder: Path, *, max_length: int) -> list[str]:

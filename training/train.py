@@ -9,6 +9,7 @@ import json
 import platform
 import shutil
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,51 @@ import torch
 import transformers
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
-from model.checkpoint import CONFIG, MANIFEST_FORMAT, WEIGHTS, Manifest, write_manifest
+from model.checkpoint import CONFIG, MANIFEST_FORMAT, WEIGHTS, Manifest, open_checkpoint, write_manifest
+from model.engine.runner import Runner
+from model.prompt import CatbotPrompt
 from model.tokenizer import SPIECE, SentencePieceTokenizer
 
-from .corpus.reader import Corpus
+from .calibrate import Calibration, calibrate
+from .card import MODEL_CARD, write_model_card
+from .corpus.reader import Corpus, by_mood
 from .dataset import ConversationDataset, collate
-from .recipe import Recipe
+from .evaluation.items import DEVELOPMENT, read_items
+from .evaluation.likelihood import measure
+from .evaluation.report import evaluate
+from .recipe import Recipe, TrainingRecipe
+from .teacher import Opinions, ask_teacher
 from .tokenizer import export_for_transformers, reply_token_ids, train_tokenizer
 
 
-class WeightedTrainer(Trainer):
-    """transformers.Trainer with a loss weight for each token."""
+class BagReader(torch.nn.Module):
+    """Reads the mood off the mean of a message's token embeddings, as fastText does (Joulin et al. 2016).
+
+    Its loss makes the embeddings carry the mood from the first steps on; a transformer alone takes several times as many
+    to find that out (LOG.md). It is thrown away after training.
+    """
+
+    def __init__(self, width: int, moods: int) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(width, moods)
+        self.scale = width**0.5
+
+    def loss(self, embedded: torch.Tensor, said: torch.Tensor, moods: torch.Tensor) -> torch.Tensor:
+        """embedded [rows, width, channels], said [rows, width] 1 where the message stands, moods [rows] from 0."""
+        length = said.sum(dim=1)
+        spoken = length > 0
+        mean = (embedded * said[:, :, None]).sum(dim=1)[spoken] / length[spoken, None]
+        return torch.nn.functional.cross_entropy(self.linear(mean.float() * self.scale), moods[spoken])
+
+
+class MoodTrainer(Trainer):
+    """transformers.Trainer with a loss weight for each token, and two losses more for the mood: of a `BagReader`, and of
+    the distance to a second opinion (`training.teacher`)."""
+
+    def __init__(self, *, plan: TrainingRecipe, mood_ids: Sequence[int], **rest: Any) -> None:
+        super().__init__(**rest)
+        self.plan = plan
+        self.mood_ids = torch.tensor(mood_ids, device=self.args.device)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -36,13 +71,21 @@ class WeightedTrainer(Trainer):
 
         Logits are computed only where there is a loss: the vocabulary is most of the arithmetic of a model this small.
         """
-        weights = inputs.pop("weights")[:, 1:]
+        ids = inputs["input_ids"]
+        hidden = model.transformer(input_ids=ids, attention_mask=inputs["attention_mask"])[0]
+        weights = inputs["weights"][:, 1:]
         counted = weights > 0
-        hidden = model.transformer(**inputs)[0][:, :-1][counted]
         losses = torch.nn.functional.cross_entropy(
-            model.lm_head(hidden).float(), inputs["input_ids"][:, 1:][counted], reduction="none"
+            model.lm_head(hidden[:, :-1][counted]).float(), ids[:, 1:][counted], reduction="none"
         )
         loss = (losses * weights[counted]).sum() / weights.sum()
+        rows, places = torch.arange(len(ids), device=ids.device), inputs["mood_places"]
+        if self.plan.bag_weight:
+            moods = (ids[rows, places, None] == self.mood_ids).int().argmax(dim=1)
+            loss = loss + self.plan.bag_weight * model.bag_reader.loss(model.transformer.wte(ids), inputs["said"], moods)
+        if self.plan.teacher_weight:
+            logits = model.lm_head(hidden[rows, places - 1])[:, self.mood_ids].float()
+            loss = loss + self.plan.teacher_weight * torch.nn.functional.cross_entropy(logits, inputs["odds"])
         return (loss, {}) if return_outputs else loss
 
 
@@ -63,6 +106,26 @@ def train(recipe: Recipe, corpus: Corpus, output: Path, *, command: str) -> Mani
     return manifest
 
 
+def finish(folder: Path, corpus: Corpus) -> dict[str, Any]:
+    """Calibrate a trained checkpoint on the development sets, score it on the held-out ones, write both into its manifest
+    and its model card; returns the scores."""
+    opened = open_checkpoint(folder)
+    found = _calibrated(folder, corpus)
+    manifest = opened.manifest.model_copy(update={"mood_temperature": found.temperature, "mood_floor": found.floor})
+    write_manifest(folder, manifest, manifest.sha256)
+    record, _ = evaluate(folder, corpus)
+    write_model_card(folder / MODEL_CARD, manifest, record)
+    write_manifest(folder, manifest.model_copy(update={"scores": record}), manifest.sha256)
+    return record
+
+
+def _calibrated(folder: Path, corpus: Corpus) -> Calibration:
+    opened = open_checkpoint(folder)
+    items, replies = read_items(DEVELOPMENT), by_mood(corpus.replies)
+    likelihood = measure(opened, Runner(opened), [(item.turns(replies), item.language) for item in items])
+    return calibrate(likelihood, items) if likelihood else Calibration(1.0, 0.0)
+
+
 def _new_model(recipe: Recipe, folder: Path) -> GPT2LMHeadModel:
     tokenizer = SentencePieceTokenizer(folder / SPIECE, {})
     settings: dict[str, Any] = recipe.model.model_dump(exclude={"dropout"})
@@ -73,7 +136,9 @@ def _new_model(recipe: Recipe, folder: Path) -> GPT2LMHeadModel:
 
 def _fit(recipe: Recipe, corpus: Corpus, model: GPT2LMHeadModel, folder: Path, work: Path) -> list[dict[str, float]]:
     plan = recipe.training
-    dataset = ConversationDataset(corpus, folder / SPIECE, plan, recipe.seed)
+    mood_ids = CatbotPrompt(SentencePieceTokenizer(folder / SPIECE, {})).mood_ids
+    opinions = ask_teacher(corpus, crossings=plan.crossings, seed=recipe.seed) if plan.teacher_weight else Opinions()
+    dataset = ConversationDataset(corpus, folder / SPIECE, plan, recipe.seed, opinions)
     arguments = TrainingArguments(
         output_dir=str(work),
         max_steps=plan.steps,
@@ -94,8 +159,10 @@ def _fit(recipe: Recipe, corpus: Corpus, model: GPT2LMHeadModel, folder: Path, w
         dataloader_num_workers=0,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
-    trainer = WeightedTrainer(model=model, args=arguments, train_dataset=dataset, data_collator=collate)
+    model.bag_reader = BagReader(recipe.model.n_embd, len(mood_ids))
+    trainer = MoodTrainer(plan=plan, mood_ids=mood_ids, model=model, args=arguments, train_dataset=dataset, data_collator=collate)
     trainer.train()
+    del model.bag_reader
     return [{"step": row["step"], "loss": round(row["loss"], 4)} for row in trainer.state.log_history if "loss" in row]
 
 
@@ -118,6 +185,7 @@ def _export(
             "utterances": len(corpus.utterances),
             "replies": len(corpus.replies),
             "dialogues": len(corpus.dialogues),
+            "templates": len(corpus.templates),
             "parameters": model.num_parameters(),
             "loss": history[:: max(1, len(history) // 10)] + history[-1:],
             "python": platform.python_version(),
@@ -133,4 +201,6 @@ def corpus_sha256(corpus: Corpus) -> str:
     """A hash of everything that the builder reads."""
     records = [[line.language, line.mood, line.text] for line in [*corpus.utterances, *corpus.replies]]
     records += [[dialogue.language, *dialogue.moods, *dialogue.texts] for dialogue in corpus.dialogues]
+    records += [[line.language, line.mood, line.text] for line in corpus.templates]
+    records += [[code, name, *words] for code, lists in corpus.words.items() for name, words in lists.items()]
     return hashlib.sha256(json.dumps(records, ensure_ascii=False).encode()).hexdigest()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.catspeak import MOODS
+from model.catspeak import MOODS, Language
 from model.errors import CheckpointUnsupported, RequestInvalid
 from model.prompt import (
     MAX_TEXT_CHARS,
@@ -17,6 +17,7 @@ from model.prompt import (
     Role,
     Turn,
     clean_text,
+    name_emoji,
     open_prompt,
     reply_language,
 )
@@ -350,3 +351,29 @@ def test_language_is_that_of_the_latest_user_text() -> None:
 def test_unknown_role(role: str) -> None:
     with pytest.raises(RequestInvalid, match="'user' or 'cat'"):
         Turn(role, "x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("🎂", "ja", ":バースデーケーキ:"),
+        ("nice 🎂!", "en", "nice :birthday cake:!"),
+        ("👍🏽", "en", ":thumbs up:"),
+        ("👨‍👩‍👧", "ja", ":家族 男性 女性 女の子:"),
+        ("❤️❤", "en", ":red heart::red heart:"),
+        ("3:30 :cat_jam: a:b", "en", "3:30 :cat_jam: a:b"),
+        ("", "ja", ""),
+    ],
+)
+def test_name_emoji(text: str, language: Language, expected: str) -> None:
+    assert name_emoji(text, language) == expected
+
+
+def test_emoji_reach_the_model_by_name(prompt: CatbotPrompt, tokenizer: Tokenizer) -> None:
+    ids = prompt.encode([user("🐟どうぞ")], "ja", 100)
+    said = prompt.last_message(ids)
+    assert tokenizer.decode(ids[said.start : said.stop]) == ":魚:どうぞ"
+
+
+def test_piled_up_marks_take_no_time() -> None:
+    assert len(clean_text("a" + "\u0301\u0327" * 200_000)) <= MAX_TEXT_CHARS

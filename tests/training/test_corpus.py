@@ -8,8 +8,9 @@ import pytest
 
 from model.catspeak import LANGUAGES, MOODS, detect_language, is_catspeak
 from model.prompt import clean_text
-from training.corpus.check import MAX_UTTERANCE_CHARS, counts, problems
-from training.corpus.reader import EVALUATION, Corpus, Line, read_corpus, read_lines
+from training.corpus.check import KINDS, MAX_NEAR_DUPLICATES, MAX_UTTERANCE_CHARS, counts, near_duplicates, near_share, problems
+from training.corpus.reader import Corpus, Line, read_corpus
+from training.evaluation.items import DEVELOPMENT, HELDOUT, read_items
 
 
 def changed(corpus: Corpus, *, utterances: tuple[Line, ...] = (), replies: tuple[Line, ...] = ()) -> Corpus:
@@ -17,7 +18,7 @@ def changed(corpus: Corpus, *, utterances: tuple[Line, ...] = (), replies: tuple
 
 
 def planted(text: str, language: str = "ja") -> Line:
-    return Line(text, "food", "ja" if language == "ja" else "en", "", "planted.txt:1")
+    return Line(text, "food", "ja" if language == "ja" else "en", "direct", "planted.txt:1")
 
 
 def test_corpus_is_sound(corpus: Corpus) -> None:
@@ -25,10 +26,23 @@ def test_corpus_is_sound(corpus: Corpus) -> None:
 
 
 @pytest.mark.parametrize("mood", MOODS)
-@pytest.mark.parametrize(("language", "utterances", "replies"), [("ja", 60, 15), ("en", 25, 10)])
+@pytest.mark.parametrize(("language", "utterances", "replies"), [("ja", 700, 60), ("en", 400, 40)])
 def test_every_mood_has_enough(corpus: Corpus, language: str, mood: str, utterances: int, replies: int) -> None:
-    assert sum((line.language, line.mood) == (language, mood) for line in corpus.utterances) >= utterances
+    kinds = Counter(line.kind for line in corpus.utterances if (line.language, line.mood) == (language, mood))
+    assert kinds.total() >= utterances
+    assert kinds["indirect"] >= (kinds["direct"] + kinds["indirect"] + kinds["chat"]) / 3
     assert sum((line.language, line.mood) == (language, mood) for line in corpus.replies) >= replies
+
+
+def test_corpus_is_large_enough(corpus: Corpus) -> None:
+    languages = Counter(line.language for line in corpus.utterances)
+    kinds = Counter(line.kind for line in corpus.utterances)
+    assert languages["ja"] >= 8000
+    assert languages["en"] >= 4000
+    assert kinds["near-miss"] >= 1200
+    assert kinds["out-of-scope"] >= 2000
+    assert len(corpus.dialogues) >= 600
+    assert all(2 <= len(dialogue.texts) <= 4 for dialogue in corpus.dialogues)
 
 
 def test_replies_are_short_enough_to_be_ideal(corpus: Corpus) -> None:
@@ -80,33 +94,79 @@ def test_too_long_utterance(corpus: Corpus) -> None:
     assert found == [f"planted.txt:1: longer than {MAX_UTTERANCE_CHARS} characters"]
 
 
-def test_overlap_with_an_evaluation_set(corpus: Corpus) -> None:
-    held_out = next(read_lines(EVALUATION / "development" / "en", "en"))
-    found = problems(changed(corpus, utterances=(planted(held_out.text.upper(), "en"),)))
-    assert found == [f"planted.txt:1: stands in an evaluation set too: {held_out.text.upper()}"]
+@pytest.mark.parametrize("folder", [HELDOUT, DEVELOPMENT])
+def test_overlap_with_an_evaluation_set(corpus: Corpus, folder: Path) -> None:
+    held_out = next(item for item in read_items(folder) if item.language == "en").texts[0]
+    found = problems(changed(corpus, utterances=(planted(f"{held_out.upper()} !!", "en"),)))
+    assert found == ["planted.txt:1: stands in an evaluation set too"]
 
 
 def test_conflicting_moods(corpus: Corpus) -> None:
-    first = corpus.utterances[0]
+    first = next(line for line in corpus.utterances if line.text.isalpha() and len(line.text) > 4)
     other = next(mood for mood in MOODS if mood != first.mood)
-    assert len(problems(changed(corpus, utterances=(replace(first, mood=other, where="planted.txt:1"),)))) == 1
+    planted_line = replace(first, text=first.text + "〜", mood=other, kind="direct", where="planted.txt:1")
+    found = problems(changed(corpus, utterances=(planted_line,)))
+    assert found == [f"planted.txt:1: {planted_line.text} is {other} here, and {first.mood} at {first.where}"]
+
+
+def test_an_action_belongs_to_one_mood(corpus: Corpus) -> None:
+    first = next(line for line in corpus.replies if line.mood == "sleepy" and "（" in line.text)
+    action = first.text[first.text.index("（") :]
+    found = problems(changed(corpus, replies=(planted(f"ﾆｬｰ！{action}"),)))
+    assert found == [f"planted.txt:1: the action {action[1:-1]} is food here, and sleepy at {first.where}"]
+
+
+def test_unknown_section_and_wrong_mood_for_out_of_scope(corpus: Corpus) -> None:
+    wrong = (replace(planted("量子力学のテスト"), kind="slang"), replace(planted("量子力学の問題"), kind="out-of-scope"))
+    first, second = problems(changed(corpus, utterances=wrong))
+    assert first.startswith("planted.txt:1: stands in no known section")
+    assert second == "planted.txt:1: what is out of scope leaves a cat curious or aloof, not in food"
+
+
+def test_near_duplicates_are_few(corpus: Corpus) -> None:
+    assert near_share(near_duplicates(corpus.utterances), corpus.utterances) < MAX_NEAR_DUPLICATES
+
+
+def test_near_duplicates_are_found() -> None:
+    texts = [
+        "今日はお魚を買ってきたよ",
+        "今日はお魚を買ってきたの",
+        "ただいま",
+        "ただいまーー！",
+        "全然ちがう長めの文章です",
+        "ただいた",
+    ]
+    lines = [replace(planted(text), where=str(place)) for place, text in enumerate(texts)]
+    assert {(near.line.where, near.earlier.where) for near in near_duplicates(lines)} == {("1", "0"), ("3", "2")}
+    assert near_share(near_duplicates(lines), lines) == pytest.approx(2 / 6)
 
 
 def test_counts(small_corpus: Corpus) -> None:
-    rows = {(what, language, name): number for what, language, name, number in counts(small_corpus)}
-    assert rows["utterances", "ja", "food"] == rows["replies", "en", "lonely"] == 4
-    assert sum(number for (what, _, _), number in rows.items() if what == "dialogues") == len(small_corpus.dialogues)
+    rows = {(what, language, mood): kinds for what, language, mood, kinds in counts(small_corpus)}
+    assert sum(rows["utterances", "ja", "food"].values()) == sum(rows["replies", "en", "lonely"].values()) == 4
+    assert set(rows["utterances", "ja", "food"]) == set(KINDS)
+    dialogues = sum(sum(kinds.values()) for (what, _, _), kinds in rows.items() if what == "dialogues")
+    assert dialogues == len(small_corpus.dialogues)
 
 
 # --- the evaluation sets and the reader ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_evaluation_set_covers_all_moods_and_repeats_nothing(language: str) -> None:
-    lines = list(read_lines(EVALUATION / "development" / language, "ja" if language == "ja" else "en"))
-    assert {line.mood for line in lines} == set(MOODS)
-    texts = Counter(clean_text(line.text) for line in lines)
+@pytest.mark.parametrize("folder", [HELDOUT, DEVELOPMENT])
+def test_evaluation_sets_repeat_nothing(folder: Path) -> None:
+    texts = Counter((item.language, *map(clean_text, item.texts)) for item in read_items(folder))
     assert [text for text, number in texts.items() if number > 1] == []
+
+
+def test_held_out_sets_are_as_large_as_they_should_be() -> None:
+    moods = Counter((item.name, item.language, item.mood) for item in read_items(HELDOUT))
+    least = {("everyday", "ja"): 30, ("everyday", "en"): 15, ("indirect", "ja"): 15, ("indirect", "en"): 8}
+    for (name, language), number in least.items():
+        assert min(moods[name, language, mood] for mood in MOODS) >= number
+    sets = Counter(item.name for item in read_items(HELDOUT))
+    assert sets["negation"] >= 60
+    assert sets["out-of-scope"] >= 80
+    assert sets["multi-turn"] >= 80
 
 
 def test_reading(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Training end to end on a slice: the files, plain transformers, a falling loss, and the same weights for the same seed."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,17 @@ import safetensors.torch
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
-from model.catspeak import is_catspeak
+from model.catspeak import MOODS, is_catspeak
 from model.checkpoint import file_sha256, open_checkpoint, read_manifest
 from model.engine.request import Request, Sampling
 from model.engine.runner import Runner
 from model.prompt import Example, Turn
 from model.tokenizer import load_tokenizer
 from training.corpus.reader import Corpus
-from training.dataset import collate
-from training.evaluate import Answer, evaluate, scores
-from training.recipe import Recipe
-from training.train import WeightedTrainer, corpus_sha256, train
+from training.dataset import Sample, collate
+from training.evaluation.items import read_items
+from training.recipe import Recipe, read_recipe
+from training.train import BagReader, MoodTrainer, corpus_sha256, finish, train
 
 from .conftest import Trained
 
@@ -129,29 +130,73 @@ def test_output_is_replaced_only_by_a_whole_checkpoint(
     assert {path.name for path in output.iterdir()} == FILES
 
 
-def test_loss_is_the_weighted_mean() -> None:
+def a_model() -> Any:
     torch.manual_seed(0)
-    model: Any = GPT2LMHeadModel(GPT2Config(vocab_size=20, n_layer=1, n_head=1, n_embd=8, n_positions=16))
-    model.eval()
-    batch = collate([Example((1, 2, 3, 4), (0, 0.5, 0, 1)), Example((5, 6), (0, 1))])
+    model: Any = GPT2LMHeadModel(GPT2Config(vocab_size=30, n_layer=1, n_head=1, n_embd=8, n_positions=16))
+    model.bag_reader = BagReader(8, len(MOODS))
+    return model.eval()
+
+
+def a_trainer(**weights: float) -> MoodTrainer:
+    """Only what the loss needs."""
+    trainer = object.__new__(MoodTrainer)
+    trainer.plan = read_recipe("tiny").training.model_copy(update={"bag_weight": 0.0, "teacher_weight": 0.0} | weights)
+    trainer.mood_ids = torch.arange(10, 10 + len(MOODS))
+    return trainer
+
+
+CERTAIN = (1.0, *[0.0] * (len(MOODS) - 1))
+# <s> <human> 3 4 <cat> <ja> <mood> reply; the second one is silent.
+BATCH = [
+    Sample(Example((1, 2, 3, 4, 5, 6, 10, 8), (0, 0, 0.5, 0.5, 0, 0, 2, 1), range(2, 4)), CERTAIN),
+    Sample(Example((1, 2, 5, 6, 12), (0, 0, 0, 0, 2), range(2, 2)), (0.25, 0.75, *CERTAIN[2:][:-1], 0.0)),
+]
+
+
+def test_loss_is_the_weighted_mean() -> None:
+    model, batch = a_model(), collate(BATCH)
     ids, weights = batch["input_ids"], batch["weights"]
     expected = torch.zeros(())
     log_odds = model(input_ids=ids, attention_mask=batch["attention_mask"]).logits.log_softmax(-1)
-    for row, place in ((0, 1), (0, 3), (1, 1)):
+    for row, place in ((0, 2), (0, 3), (0, 6), (0, 7), (1, 4)):
         expected = expected - log_odds[row, place - 1, ids[row, place]] * weights[row, place]
-    loss = WeightedTrainer.compute_loss(object.__new__(WeightedTrainer), model, dict(batch))
-    assert loss.item() == pytest.approx((expected / 2.5).item(), rel=1e-5)
+    loss = a_trainer().compute_loss(model, dict(batch))
+    assert loss.item() == pytest.approx((expected / 6).item(), rel=1e-5)
 
 
-def test_evaluation(trained: Trained, tmp_path: Path) -> None:
-    for language, text in (("ja", "## everyday\nご飯だよ\nおやつ食べる？\n"), ("en", "dinner time\n")):
-        (tmp_path / language).mkdir()
-        (tmp_path / language / "food.txt").write_text(text, "utf-8")
-    answers = evaluate(trained.folder, tmp_path)
-    assert [answer.item.text for answer in answers] == ["ご飯だよ", "おやつ食べる？", "dinner time"]
-    assert all(is_catspeak(answer.reply, answer.item.language) for answer in answers)
-    assert [answer.reply for answer in evaluate(trained.folder, tmp_path)] == [answer.reply for answer in answers]
-    moods = [
-        Answer(answer.item, mood, reply) for answer, mood, reply in zip(answers, ("food", "play", "food"), "aab", strict=True)
-    ]
-    assert scores(moods) == {"ja/everyday": 0.5, "en/": 1.0, "distinct_replies": 0.667}
+def test_bag_reader_reads_the_mean_of_what_was_said() -> None:
+    model, batch = a_model(), collate(BATCH)
+    mean = model.transformer.wte(torch.tensor([3, 4])).mean(0) * 8**0.5
+    expected = -model.bag_reader.linear(mean).log_softmax(-1)[0]  # the silent one has nothing to read
+    without, with_bag = (a_trainer(bag_weight=weight).compute_loss(model, dict(batch)) for weight in (0.0, 0.5))
+    assert (with_bag - without).item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
+
+
+def test_teacher_pulls_towards_its_odds() -> None:
+    model, batch = a_model(), collate(BATCH)
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    moods = torch.stack([logits[0, 5, 10:21], logits[1, 3, 10:21]]).log_softmax(-1)
+    expected = -(moods * batch["odds"]).sum(1).mean()
+    without, taught = (a_trainer(teacher_weight=weight).compute_loss(model, dict(batch)) for weight in (0.0, 0.5))
+    assert (taught - without).item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
+
+
+def test_bag_reader_is_thrown_away(trained: Trained) -> None:
+    names = safetensors.torch.load_file(trained.folder / "model.safetensors")
+    assert not [name for name in names if "bag" in name]
+
+
+def test_finish_calibrates_scores_and_describes(
+    trained: Trained, small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.train.read_items", lambda folder: read_items(folder)[::40])
+    monkeypatch.setattr("training.evaluation.report.read_items", lambda folder: read_items(folder)[::40])
+    folder = Path(shutil.copytree(trained.folder, tmp_path / "mine"))
+    record = finish(folder, small_corpus)
+    manifest = read_manifest(folder)
+    assert manifest.scores == record
+    assert manifest.mood_temperature != 1 or manifest.mood_floor != 0
+    assert manifest.sha256 == trained.manifest.sha256
+    assert {path.name for path in folder.iterdir()} == FILES | {"README.md"}
+    assert (folder / "README.md").read_text("utf-8").startswith("---\nlibrary_name: transformers\n")
+    open_checkpoint(folder)

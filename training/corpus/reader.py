@@ -1,13 +1,13 @@
 """Reads corpus files into plain records. Judges nothing: `check` does."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.catspeak import LANGUAGES, MOODS, Language
 
 CORPUS = Path(__file__).parent
-EVALUATION = CORPUS.parent / "evaluation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Corpus:
     utterances: list[Line] = field(default_factory=list)
     replies: list[Line] = field(default_factory=list)
     dialogues: list[Dialogue] = field(default_factory=list)
+    templates: list[Line] = field(default_factory=list)
+    words: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # by language, then by the slot's name
 
 
 def read_corpus(folder: Path = CORPUS) -> Corpus:
@@ -46,6 +48,8 @@ def read_corpus(folder: Path = CORPUS) -> Corpus:
     for language in LANGUAGES:
         corpus.utterances.extend(read_lines(folder / language / "utterances", language))
         corpus.replies.extend(read_lines(folder / language / "replies", language))
+        corpus.templates.extend(read_lines(folder / language / "templates", language))
+        corpus.words[language] = {path.stem: read_words(path) for path in sorted((folder / language / "words").glob("*.txt"))}
         for path in sorted((folder / language / "dialogues").glob("*.txt")):
             corpus.dialogues.extend(_read_dialogues(path, language))
     return corpus
@@ -62,6 +66,20 @@ def read_lines(folder: Path, language: Language) -> Iterator[Line]:
                 kind = text[3:].split()[0]
             elif text and not text.startswith("# "):
                 yield Line(text, mood, language, kind, f"{language}/{folder.name}/{mood}.txt:{number}")
+
+
+def read_words(path: Path) -> list[str]:
+    """The words of a list."""
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("# ")]
+
+
+def by_mood(lines: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
+    """Lines by (language, mood)."""
+    grouped: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for line in lines:
+        grouped[line.language, line.mood].append(line)
+    return dict(grouped)
 
 
 def _read_dialogues(path: Path, language: Language) -> Iterator[Dialogue]:
