@@ -83,7 +83,8 @@ def test_unknown_preset() -> None:
     assert "Traceback" not in result.output
 
 
-def test_evaluate_and_compare(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluate_and_compare(trained: Trained, small_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.corpus.reader.read_corpus", lambda: small_corpus)
     fewer_items(monkeypatch)
     folder = str(trained.folder)
     result = cli.invoke(app, ["evaluate", folder, "--compare", folder, "--output", str(tmp_path / "scores")])
@@ -99,7 +100,10 @@ def test_evaluate_and_compare(trained: Trained, tmp_path: Path, monkeypatch: pyt
     }
 
 
-def test_misses_are_shown_of_the_development_sets_only(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misses_are_shown_of_the_development_sets_only(
+    trained: Trained, small_corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.corpus.reader.read_corpus", lambda: small_corpus)
     fewer_items(monkeypatch)
     refused = cli.invoke(app, ["evaluate", str(trained.folder), "--misses"])
     assert refused.exit_code == 2
