@@ -32,6 +32,13 @@ class ModelRecipe(_Section):
 class TrainingRecipe(_Section):
     """How long and how hard. Learning rate warms up linearly, then decays along a cosine."""
 
+    @property
+    def polish(self) -> "TrainingRecipe":
+        """The steps at the end in which every example has its reply: what was learned of moods stays, words become whole."""
+        changes = {"steps": self.polish_steps, "learning_rate": self.learning_rate / 2, "warmup_steps": 20}
+        changes |= {"reply_share": 1.0, "teacher_weight": 0.0}
+        return self.model_copy(update=changes)
+
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
@@ -44,6 +51,7 @@ class TrainingRecipe(_Section):
     crossings: int = Field(default=0, ge=0)
     sampling_share: float = Field(default=0.0, ge=0, le=1)
     sampling_alpha: float = Field(default=0.2, gt=0)
+    polish_steps: int = Field(default=0, ge=0)
     reply_share: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int = Field(ge=64)
 

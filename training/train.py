@@ -136,9 +136,24 @@ def _new_model(recipe: Recipe, folder: Path) -> GPT2LMHeadModel:
 
 def _fit(recipe: Recipe, corpus: Corpus, model: GPT2LMHeadModel, folder: Path, work: Path) -> list[dict[str, float]]:
     plan = recipe.training
-    mood_ids = CatbotPrompt(SentencePieceTokenizer(folder / SPIECE, {})).mood_ids
     opinions = ask_teacher(corpus, crossings=plan.crossings, seed=recipe.seed) if plan.teacher_weight else Opinions()
     dataset = ConversationDataset(corpus, folder / SPIECE, plan, recipe.seed, opinions)
+    history = _run(plan, dataset, model, folder, work, recipe.seed)
+    if plan.polish_steps:
+        history += polish(recipe, corpus, model, folder, work)
+    return history
+
+
+def polish(recipe: Recipe, corpus: Corpus, model: GPT2LMHeadModel, folder: Path, work: Path) -> list[dict[str, float]]:
+    """The last steps, on other examples and each with its reply; see `TrainingRecipe.polish`."""
+    plan, seed = recipe.training.polish, recipe.seed + 1
+    return _run(plan, ConversationDataset(corpus, folder / SPIECE, plan, seed), model, folder, work, seed)
+
+
+def _run(
+    plan: TrainingRecipe, dataset: ConversationDataset, model: Any, folder: Path, work: Path, seed: int
+) -> list[dict[str, float]]:
+    mood_ids = CatbotPrompt(SentencePieceTokenizer(folder / SPIECE, {})).mood_ids
     arguments = TrainingArguments(
         output_dir=str(work),
         max_steps=plan.steps,
@@ -154,12 +169,12 @@ def _fit(recipe: Recipe, corpus: Corpus, model: GPT2LMHeadModel, folder: Path, w
         logging_steps=max(1, plan.steps // 40),
         save_strategy="no",
         report_to=[],
-        seed=recipe.seed,
+        seed=seed,
         remove_unused_columns=False,
         dataloader_num_workers=0,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
-    model.bag_reader = BagReader(recipe.model.n_embd, len(mood_ids))
+    model.bag_reader = BagReader(model.config.n_embd, len(mood_ids))
     trainer = MoodTrainer(plan=plan, mood_ids=mood_ids, model=model, args=arguments, train_dataset=dataset, data_collator=collate)
     trainer.train()
     del model.bag_reader

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,16 @@ def test_teacher_pulls_towards_its_odds() -> None:
     expected = -(moods * batch["odds"]).sum(1).mean()
     without, taught = (a_trainer(teacher_weight=weight).compute_loss(model, dict(batch)) for weight in (0.0, 0.5))
     assert (taught - without).item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
+
+
+def test_polishing_goes_on_with_every_reply(recipe: Recipe, small_corpus: Corpus, tmp_path: Path) -> None:
+    plan = recipe.training.model_copy(update={"steps": 20, "polish_steps": 40, "reply_share": 0.2})
+    assert (plan.polish.steps, plan.polish.reply_share, plan.polish.teacher_weight) == (40, 1.0, 0.0)
+    assert plan.polish.learning_rate < plan.learning_rate
+    manifest = train(recipe.model_copy(update={"training": plan}), small_corpus, tmp_path / "mine", command="x")
+    steps = [row["step"] for row in manifest.training["loss"]]
+    assert any(later < earlier for earlier, later in pairwise(steps))
+    assert max(steps) == 40
 
 
 def test_bag_reader_is_thrown_away(trained: Trained) -> None:
