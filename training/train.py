@@ -18,7 +18,7 @@ import torch
 import transformers
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
-from model.checkpoint import CONFIG, MANIFEST_FORMAT, WEIGHTS, Manifest, open_checkpoint, write_manifest
+from model.checkpoint import CONFIG, MANIFEST_FORMAT, WEIGHTS, Checkpoint, Manifest, open_checkpoint, write_manifest
 from model.engine.runner import Runner
 from model.prompt import CatbotPrompt
 from model.tokenizer import SPIECE, SentencePieceTokenizer
@@ -110,7 +110,7 @@ def finish(folder: Path, corpus: Corpus) -> dict[str, Any]:
     """Calibrate a trained checkpoint on the development sets, score it on the held-out ones, write both into its manifest
     and its model card; returns the scores."""
     opened = open_checkpoint(folder)
-    found = _calibrated(folder, corpus)
+    found = _calibrated(opened, corpus)
     manifest = opened.manifest.model_copy(update={"mood_temperature": found.temperature, "mood_floor": found.floor})
     write_manifest(folder, manifest, manifest.sha256)
     record, _ = evaluate(folder, corpus)
@@ -119,8 +119,7 @@ def finish(folder: Path, corpus: Corpus) -> dict[str, Any]:
     return record
 
 
-def _calibrated(folder: Path, corpus: Corpus) -> Calibration:
-    opened = open_checkpoint(folder)
+def _calibrated(opened: Checkpoint, corpus: Corpus) -> Calibration:
     items, replies = read_items(DEVELOPMENT), by_mood(corpus.replies)
     likelihood = measure(opened, Runner(opened), [(item.turns(replies), item.language) for item in items])
     return calibrate(likelihood, items) if likelihood else Calibration(1.0, 0.0)

@@ -15,6 +15,9 @@ from .items import Item
 _BATCH = 64
 _ASKED_AGAIN = 5
 
+#: Turns that end with the human, and the language to answer in.
+Conversation = tuple[tuple[Turn, ...], Language]
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -34,7 +37,7 @@ class Answer:
         return self.mood in self.item.jars
 
 
-def ask(runner: Runner, conversations: Sequence[tuple[tuple[Turn, ...], Language]], seed: int) -> list[Reply]:
+def ask(runner: Runner, conversations: Sequence[Conversation], seed: int) -> list[Reply]:
     """A reply to each conversation at the sampling that the bot uses (temperature 0.7)."""
     replies: list[Reply] = []
     for start in range(0, len(conversations), _BATCH):
@@ -57,7 +60,7 @@ def ask_again(runner: Runner, items: Sequence[Item], seed: int, prompts: int = 2
     return [reply.text for reply in ask(runner, asked, seed)]
 
 
-def ask_freely(checkpoint: Checkpoint, runner: Runner, conversations: Sequence[tuple[tuple[Turn, ...], Language]]) -> list[bool]:
+def ask_freely(checkpoint: Checkpoint, runner: Runner, conversations: Sequence[Conversation]) -> list[bool]:
     """Whether each reply is cat speak when transformers' own `generate` writes it: no grammar, the whole vocabulary."""
     import torch
     from transformers import AutoModelForCausalLM

@@ -66,4 +66,4 @@ def new_regression() -> Any:
 
 def joined(texts: Sequence[str]) -> str:
     """What the regression reads of a conversation."""
-    return "\n".join(clean_text(text).lower() for text in texts)
+    return "\n".join(clean_text(text) for text in texts)

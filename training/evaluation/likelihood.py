@@ -13,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM
 
-from model.catspeak import MOODS, Language
+from model.catspeak import MOODS
 from model.checkpoint import Checkpoint
 from model.engine.runner import Runner
-from model.prompt import CatbotPrompt, Turn
+from model.prompt import CatbotPrompt
+
+from .answers import Conversation
 
 _BATCH = 64
 
@@ -41,9 +43,7 @@ class Likelihood:
 
 
 @torch.inference_mode()
-def measure(
-    checkpoint: Checkpoint, runner: Runner, conversations: Sequence[tuple[tuple[Turn, ...], Language]]
-) -> Likelihood | None:
+def measure(checkpoint: Checkpoint, runner: Runner, conversations: Sequence[Conversation]) -> Likelihood | None:
     """Loss and mood logits for conversations that end with the human; None without mood tokens."""
     if not runner.has_moods:
         return None

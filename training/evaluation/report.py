@@ -13,17 +13,18 @@ from model.engine.runner import Runner
 from ..corpus.reader import Corpus
 from ..corpus.reader import by_mood as lines_by_mood
 from . import scores
-from .answers import Answer, ask, ask_again, ask_freely
+from .answers import Answer, Conversation, ask, ask_again, ask_freely
 from .baselines import most_frequent_mood, ngram_regression
 from .items import HELDOUT, Item, read_items
 from .likelihood import measure
 from .reading import MoodReader
 
 
-def answer_items(runner: Runner, items: Sequence[Item], corpus: Corpus, seed: int = 0) -> list[Answer]:
+def _answers(
+    runner: Runner, items: Sequence[Item], conversations: Sequence[Conversation], corpus: Corpus, seed: int
+) -> list[Answer]:
     """The checkpoint's answers, read by a reader who sees only the words."""
-    replies = lines_by_mood(corpus.replies)
-    written = ask(runner, [(item.turns(replies), item.language) for item in items], seed)
+    written = ask(runner, conversations, seed)
     read = MoodReader(corpus.replies).read([reply.text for reply in written])
     return [Answer(item, reply.text, mood, reply.mood) for item, reply, mood in zip(items, written, read, strict=True)]
 
@@ -38,9 +39,9 @@ def evaluate(
     opened = open_checkpoint(checkpoint)
     runner = Runner(opened)
     items = [item for item in read_items(folder) if item.language in opened.manifest.languages]
-    answers = answer_items(runner, items, corpus, seed)
     replies = lines_by_mood(corpus.replies)
     conversations = [(item.turns(replies), item.language) for item in items]
+    answers = _answers(runner, items, conversations, corpus, seed)
     record: dict[str, Any] = {
         "checkpoint": opened.name,
         "revision": opened.revision,

@@ -19,7 +19,7 @@ from .likelihood import Likelihood
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the table: a set, in one language or in both ("")."""
+    """A row of the table: a set, in one language or in both (None)."""
 
     name: str
     language: Language | None
