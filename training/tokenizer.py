@@ -52,7 +52,7 @@ def train_tokenizer(corpus: Corpus, path: Path, *, vocab_size: int, piece_chars:
 def _texts(corpus: Corpus) -> list[str]:
     """All that people say in the corpus, as the model will read it."""
     said: list[tuple[str, Language]] = [(line.text, line.language) for line in corpus.utterances]
-    said += [(text, dialogue.language) for dialogue in corpus.dialogues for text in dialogue.texts]
+    said += [(text, dialogue.language) for dialogue in corpus.dialogues for wordings in dialogue.wordings for text in wordings]
     said += [(text, line.language) for line in corpus.templates for text in parts(line.text)]
     said += [(word, code) for code in LANGUAGES for words in corpus.words.get(code, {}).values() for word in words]
     return [CatbotPrompt.read(text, language) for text, language in said if text]

@@ -164,7 +164,7 @@ def _run(
         adam_beta2=0.98,
         max_grad_norm=1.0,
         use_cpu=not torch.cuda.is_available(),
-        bf16=True,
+        bf16=_computes_bf16(),
         logging_steps=max(1, plan.steps // 40),
         save_strategy="no",
         report_to=[],
@@ -178,6 +178,14 @@ def _run(
     trainer.train()
     del model.bag_reader
     return [{"step": row["step"], "loss": round(row["loss"], 4)} for row in trainer.state.log_history if "loss" in row]
+
+
+def _computes_bf16() -> bool:
+    """Whether bf16 is fast here. A processor without instructions for it does it a hundred times slower than fp32."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _export(
@@ -213,8 +221,8 @@ def _export(
 
 def corpus_sha256(corpus: Corpus) -> str:
     """A hash of everything that the builder reads."""
-    records = [[line.language, line.mood, line.text] for line in [*corpus.utterances, *corpus.replies]]
-    records += [[dialogue.language, *dialogue.moods, *dialogue.texts] for dialogue in corpus.dialogues]
+    records: list[list[Any]] = [[line.language, line.mood, line.text] for line in [*corpus.utterances, *corpus.replies]]
+    records += [[dialogue.language, *dialogue.moods, *dialogue.wordings] for dialogue in corpus.dialogues]
     records += [[line.language, line.mood, line.text] for line in corpus.templates]
     records += [[code, name, *words] for code, lists in corpus.words.items() for name, words in lists.items()]
     return hashlib.sha256(json.dumps(records, ensure_ascii=False).encode()).hexdigest()

@@ -53,7 +53,7 @@ def test_utterances_keep_their_mood(corpus: Corpus, drawn: list[Conversation]) -
     moods = {(line.language, line.text): line.mood for line in corpus.utterances}
     undisturbed = [c for c in drawn if len(c.turns) == 1 and (c.language, c.turns[0].text) in moods]
     assert len(undisturbed) > NUMBER // 10
-    dialogue_openings = {dialogue.texts[0] for dialogue in corpus.dialogues}
+    dialogue_openings = {text for dialogue in corpus.dialogues for text in dialogue.wordings[0]}
     for conversation in undisturbed:
         text = conversation.turns[0].text
         assert conversation.mood == moods[conversation.language, text] or text in dialogue_openings

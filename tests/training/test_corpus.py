@@ -9,7 +9,7 @@ import pytest
 from model.catspeak import LANGUAGES, MOODS, detect_language, is_catspeak
 from model.prompt import clean_text
 from training.corpus.check import KINDS, MAX_NEAR_DUPLICATES, MAX_UTTERANCE_CHARS, counts, near_duplicates, near_share, problems
-from training.corpus.reader import Corpus, Line, read_corpus
+from training.corpus.reader import Corpus, Dialogue, Line, read_corpus
 from training.evaluation.items import DEVELOPMENT, HELDOUT, read_items
 
 
@@ -42,7 +42,7 @@ def test_corpus_is_large_enough(corpus: Corpus) -> None:
     assert kinds["near-miss"] >= 1200
     assert kinds["out-of-scope"] >= 2000
     assert len(corpus.dialogues) >= 600
-    assert all(2 <= len(dialogue.texts) <= 4 for dialogue in corpus.dialogues)
+    assert all(2 <= len(dialogue.wordings) <= 4 for dialogue in corpus.dialogues)
 
 
 def test_replies_are_short_enough_to_be_ideal(corpus: Corpus) -> None:
@@ -53,8 +53,8 @@ def test_replies_are_short_enough_to_be_ideal(corpus: Corpus) -> None:
 def test_dialogues_are_of_their_language(corpus: Corpus) -> None:
     assert {dialogue.language for dialogue in corpus.dialogues} == set(LANGUAGES)
     for dialogue in corpus.dialogues:
-        assert len(dialogue.texts) == len(dialogue.moods)
-        assert detect_language(" ".join(dialogue.texts)) == dialogue.language, dialogue.where
+        assert len(dialogue.wordings) == len(dialogue.moods)
+        assert detect_language(" ".join(wordings[0] for wordings in dialogue.wordings)) == dialogue.language, dialogue.where
 
 
 def test_most_utterances_are_detected_as_their_language(corpus: Corpus) -> None:
@@ -99,6 +99,22 @@ def test_overlap_with_an_evaluation_set(corpus: Corpus, folder: Path) -> None:
     held_out = next(item for item in read_items(folder) if item.language == "en").texts[0]
     found = problems(changed(corpus, utterances=(planted(f"{held_out.upper()} !!", "en"),)))
     assert found == ["planted.txt:1: stands in an evaluation set too"]
+
+
+@pytest.mark.parametrize("folder", [HELDOUT, DEVELOPMENT])
+def test_overlap_of_a_dialogue_with_an_evaluation_set(corpus: Corpus, folder: Path) -> None:
+    item = next(item for item in read_items(folder) if item.name == "multi-turn")
+    wordings = tuple(("ほかの言い方", f"{text}〜") for text in item.texts)
+    dialogue = Dialogue(wordings, (*item.moods, item.mood), item.language, "planted.txt:1")
+    other = replace(dialogue, wordings=(("ほかの言い方",), *wordings[1:]), where="planted.txt:9")
+    found = problems(replace(corpus, dialogues=[dialogue, other]))
+    assert found == ["planted.txt:1: one of its wordings stands in an evaluation set too"]
+
+
+def test_empty_wording(small_corpus: Corpus) -> None:
+    dialogue = Dialogue((("ただいま", ""),), ("greet",), "ja", "planted.txt:1")
+    found = problems(replace(small_corpus, dialogues=[dialogue]))
+    assert "planted.txt:1: a wording is empty or longer than 160 characters" in found
 
 
 def test_conflicting_moods(corpus: Corpus) -> None:
@@ -174,14 +190,14 @@ def test_reading(tmp_path: Path) -> None:
     (tmp_path / "ja/dialogues").mkdir()
     (tmp_path / "ja/utterances/food.txt").write_text("# note\n\n## slang more words\n ご飯 \n#タグ\n", "utf-8")
     (tmp_path / "ja/dialogues/a.txt").write_text(
-        "human: a\ncat: food\nhuman: b\ncat: play\n\n# note\nhuman: c\ncat: angry\n", "utf-8"
+        "human: a | A\ncat: food\nhuman: b\ncat: play\n\n# note\nhuman: c\ncat: angry\n", "utf-8"
     )
     read = read_corpus(tmp_path)
     assert read.utterances == [
         Line("ご飯", "food", "ja", "slang", "ja/utterances/food.txt:4"),
         Line("#タグ", "food", "ja", "slang", "ja/utterances/food.txt:5"),
     ]
-    assert [(d.texts, d.moods) for d in read.dialogues] == [(("a", "b"), ("food", "play")), (("c",), ("angry",))]
+    assert [(d.wordings, d.moods) for d in read.dialogues] == [((("a", "A"), ("b",)), ("food", "play")), ((("c",),), ("angry",))]
     assert read.dialogues[1].where == "ja/dialogues/a.txt:6"
 
 

@@ -6,7 +6,8 @@ Layout, one item a line, "# " comments, "## kind" section headers:
     <ja|en>/templates/<mood>.txt     utterances with slots such as {food}; `templates` has the syntax
     <ja|en>/words/<slot>.txt         the words that may stand in a slot
     <ja|en>/replies/<mood>.txt       what the cat answers in that mood, canonical cat speak
-    <ja|en>/dialogues/*.txt          blocks of "human: ..." and "cat: <mood>" lines, an empty line between blocks
+    <ja|en>/dialogues/*.txt          blocks of "human: ..." and "cat: <mood>" lines, an empty line between blocks;
+                                     " | " parts wordings of one line, each of which goes with all the others
 
 Sections of an utterance file: direct (the mood's usual words), indirect (the mood is implied), near-miss (a keyword of
 another mood stands there), chat (chat habits), out-of-scope (nothing a cat understands; curious and aloof only).

@@ -111,14 +111,15 @@ class Builder:
 
     def _from_dialogue(self, dialogue: Dialogue) -> Conversation:
         """A dialogue cut after one of its answers; mostly the last, which is the one that needs what came before."""
-        end = len(dialogue.texts) if self._rng.random() < 0.7 else self._rng.randint(1, len(dialogue.texts))
+        texts = dialogue.texts(self._rng)
+        end = len(texts) if self._rng.random() < 0.7 else self._rng.randint(1, len(texts))
         turns: list[Turn] = []
-        for text, mood in zip(dialogue.texts[: end - 1], dialogue.moods, strict=False):
+        for text, mood in zip(texts[: end - 1], dialogue.moods, strict=False):
             turns += [
                 Turn("user", augment(text, dialogue.language, self._rng)),
                 Turn("cat", self._reply(dialogue.language, mood)),
             ]
-        return self._answer(turns, dialogue.texts[end - 1], dialogue.language, dialogue.moods[end - 1])
+        return self._answer(turns, texts[end - 1], dialogue.language, dialogue.moods[end - 1])
 
     def _answer(self, history: list[Turn], text: str, language: Language, mood: str) -> Conversation:
         last = Turn("user", augment(text, language, self._rng))

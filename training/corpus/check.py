@@ -44,6 +44,9 @@ def plain(text: str) -> str:
 
 
 def _broken(corpus: Corpus) -> Iterator[str]:
+    for dialogue in corpus.dialogues:
+        if any(not 0 < len(text) <= MAX_UTTERANCE_CHARS for wordings in dialogue.wordings for text in wordings):
+            yield f"{dialogue.where}: a wording is empty or longer than {MAX_UTTERANCE_CHARS} characters"
     for line in corpus.replies:
         if not is_catspeak(line.text, line.language):
             yield f"{line.where}: breaks the grammar: {line.text}"
@@ -108,8 +111,12 @@ def _templates(corpus: Corpus) -> Iterator[str]:
 def _overlap(corpus: Corpus) -> Iterator[str]:
     """What is trained on must not be what is asked: not as an utterance, nor as any filling of a template."""
     held: dict[str, set[str]] = defaultdict(set)
-    for item in (item for folder in (HELDOUT, DEVELOPMENT) for item in read_items(folder) if len(item.texts) == 1):
-        held[item.language].add(plain(item.texts[0]))
+    spoken: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for item in (item for folder in (HELDOUT, DEVELOPMENT) for item in read_items(folder)):
+        if len(item.texts) == 1:
+            held[item.language].add(plain(item.texts[0]))
+        else:
+            spoken[item.language].append(tuple(map(plain, item.texts)))
     for line in corpus.utterances:
         if plain(line.text) in held[line.language]:
             yield f"{line.where}: stands in an evaluation set too"
@@ -117,6 +124,11 @@ def _overlap(corpus: Corpus) -> Iterator[str]:
         pattern = _pattern(line, corpus.words.get(line.language, {}))
         if any(pattern.fullmatch(text) for text in held[line.language]):
             yield f"{line.where}: one of its fillings stands in an evaluation set too"
+    for dialogue in corpus.dialogues:
+        turns = [set(map(plain, wordings)) for wordings in dialogue.wordings]
+        for texts in spoken[dialogue.language]:
+            if len(texts) == len(turns) and all(text in wordings for text, wordings in zip(texts, turns, strict=True)):
+                yield f"{dialogue.where}: one of its wordings stands in an evaluation set too"
 
 
 def _pattern(template: Line, words: dict[str, list[str]]) -> re.Pattern[str]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 from model.catspeak import LANGUAGES, MOODS, Language
 
@@ -23,12 +24,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """User texts and the mood of the cat's answer to each, equally long."""
+    """What the user says at each turn, in one or more wordings, and the mood of the cat's answer to it."""
 
-    texts: tuple[str, ...]
-    moods: tuple[str, ...]
+    wordings: tuple[tuple[str, ...], ...]  # any wording of a turn goes with any of the others
+    moods: tuple[str, ...]  # one for each turn
     language: Language
     where: str
+
+    def texts(self, rng: Random) -> tuple[str, ...]:
+        """One wording of each turn."""
+        return tuple(rng.choice(wordings) for wordings in self.wordings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +107,5 @@ def _read_dialogue(lines: list[str], language: Language, where: str) -> Dialogue
     moods = tuple(line.removeprefix("cat:").strip() for line in cats)
     if unknown := set(moods) - set(MOODS):
         raise ValueError(f"{where}: unknown mood {sorted(unknown)}; the moods are {', '.join(MOODS)}")
-    return Dialogue(tuple(line.removeprefix("human:").strip() for line in people), moods, language, where)
+    wordings = tuple(tuple(text.strip() for text in line.removeprefix("human:").split(" | ")) for line in people)
+    return Dialogue(wordings, moods, language, where)

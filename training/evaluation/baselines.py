@@ -12,7 +12,7 @@ from ..corpus.reader import Corpus
 from ..corpus.templates import fill
 from .items import Item
 
-#: How often each template is filled for the regression.
+#: How often each template is filled for the regression, and each dialogue worded.
 _FILLED = 5
 
 
@@ -48,8 +48,9 @@ def _fitted(corpus: Corpus, language: Language) -> Any:
             moods += [line.mood] * _FILLED
     for dialogue in corpus.dialogues:
         if dialogue.language == language:
-            texts.append(joined(dialogue.texts))
-            moods.append(dialogue.moods[-1])
+            worded = dict.fromkeys(joined(dialogue.texts(rng)) for _ in range(_FILLED))
+            texts += worded
+            moods += [dialogue.moods[-1]] * len(worded)
     return new_regression().fit(texts, moods)
 
 
